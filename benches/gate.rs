@@ -1,0 +1,231 @@
+//! What the gate adds to a request, part by part: who sent it, what it says, what is found in it.
+//!
+//! `cargo bench --bench gate` takes about half a minute; `-- scan` runs the groups of that name alone. What a whole request
+//! costs, beside a plain proxy, is measured by `benches/load/run`.
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use wardgate::auth::api_key::{self, HashMethod};
+use wardgate::auth::jwt::{self, HmacAlgorithm, NewToken};
+use wardgate::auth::{self, Authenticator};
+use wardgate::clock::{Expiry, Timestamp};
+use wardgate::principal::{Models, PrincipalId, Scopes};
+use wardgate::prompt::json::Document;
+use wardgate::prompt::{DEFAULT_DEPTH_MAX, Prompt, Told};
+use wardgate::route::{Dialect, Endpoint, Route, RouteTable};
+use wardgate::scan::{self, Scan};
+use wardgate::secret::Secret;
+use wardgate::store::{self, NewKey, NewTenant, Store, StoreUrl};
+use wardgate::tenant::{Slug, Tenant, TenantPolicy};
+
+criterion_main!(gate);
+criterion_group! {
+    name = gate;
+    config = Criterion::default().warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(2));
+    targets = authenticating, prompts, scanning
+}
+
+fn authenticating(criterion: &mut Criterion) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("threads and timers");
+    let fixture = runtime.block_on(Fixture::new());
+    let mut group = criterion.benchmark_group("authenticate");
+    for (name, headers) in [("cached key", fixture.with_key()), ("HS256 token", fixture.with_token())] {
+        // The first one asks the store, and fails loudly where the fixture is wrong.
+        authenticate(&runtime, &fixture.authenticator, &headers);
+        group.bench_function(name, |bench| {
+            bench.iter(|| authenticate(&runtime, &fixture.authenticator, black_box(&headers)));
+        });
+    }
+    group.finish();
+}
+
+fn authenticate(runtime: &Runtime, authenticator: &Authenticator, headers: &HeaderMap) {
+    let principal = runtime.block_on(authenticator.authenticate(headers)).expect("the fixture's credentials are good");
+    black_box(principal);
+}
+
+/// JSON alone; the whole reading of a body, JSON included; and the new body with two edits spliced in.
+fn prompts(criterion: &mut Criterion) {
+    let route = chat_completions();
+    let told = Told {
+        tenant_id: "0197b2f0-9a7e-7cc3-8b5e-0242ac120002",
+        tenant_slug: "acme",
+        principal_id: "0197b2f0-9a7e-7cc3-8b5e-0242ac120003",
+        opaque: "wg_2c26b46b68ffc68ff99b453c1d304134",
+    };
+    let mut group = criterion.benchmark_group("prompt");
+    for (size, body) in bodies() {
+        group.throughput(Throughput::Bytes(body.len() as u64));
+        group.bench_with_input(BenchmarkId::new("json", size), &body, |bench, body| {
+            bench.iter(|| Document::parse(black_box(body).clone(), DEFAULT_DEPTH_MAX).expect("it is JSON"));
+        });
+        group.bench_with_input(BenchmarkId::new("parse", size), &body, |bench, body| {
+            bench.iter(|| read(&route, black_box(body)));
+        });
+        let prompt = read(&route, &body);
+        assert!(prompt.render(Some(UPSTREAM_MODEL), Dialect::OpenAi, Some(&told)).len() > body.len());
+        group.bench_with_input(BenchmarkId::new("render", size), &prompt, |bench, prompt| {
+            bench.iter(|| black_box(prompt).render(Some(UPSTREAM_MODEL), Dialect::OpenAi, Some(&told)));
+        });
+    }
+    group.finish();
+}
+
+/// The user's texts of the same bodies, unescaped as the pipeline does it.
+fn scanning(criterion: &mut Criterion) {
+    let route = chat_completions();
+    let scan = Scan::new(scan::Config::default());
+    let mut group = criterion.benchmark_group("scan");
+    for (size, body) in bodies() {
+        let prompt = read(&route, &body);
+        let texts: Vec<_> = prompt.user_text().iter().map(|literal| prompt.text(literal).into_owned()).collect();
+        // A text with findings is another measurement: it would be refused.
+        assert!(texts.iter().all(|text| scan.findings(text).is_empty()), "the bench's text is honest");
+        group.throughput(Throughput::Bytes(texts.iter().map(|text| text.len() as u64).sum()));
+        group.bench_with_input(BenchmarkId::new("findings", size), &texts, |bench, texts| {
+            bench.iter(|| texts.iter().map(|text| scan.findings(black_box(text)).len()).sum::<usize>());
+        });
+    }
+    group.finish();
+}
+
+fn read(route: &Route, body: &Bytes) -> Prompt {
+    Prompt::parse(route, body.clone(), DEFAULT_DEPTH_MAX).expect("it is a chat completion's body")
+}
+
+fn chat_completions() -> Arc<Route> {
+    let table = RouteTable::new(&[]);
+    let found = table.iter().find(|(_, route)| route.endpoint == Endpoint::ChatCompletions);
+    found.expect("it is built in").1.clone()
+}
+
+/// A store with a tenant and a key, as `wardgate key create` makes them; the hash is quick, for it is made but once.
+struct Fixture {
+    authenticator: Authenticator,
+    key: Secret,
+    token: Secret,
+    _directory: TempDir,
+}
+
+impl Fixture {
+    async fn new() -> Fixture {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let config = store::Config::new(StoreUrl::Sqlite(directory.path().join("bench.db")));
+        let store = Arc::new(Store::open(&config).await.expect("a new store"));
+        let slug = Slug::parse("acme").expect("a slug");
+        let new = NewTenant::new("Acme".into(), slug, None, TenantPolicy::default()).expect("a tenant");
+        let tenant = store.create_tenant(new).await.expect("a new tenant");
+        let api_key = api_key::Config { hash: HashMethod::Sha256, ..api_key::Config::default() };
+        let jwt = jwt::Config { secrets: vec![Secret::new(*SIGNING_SECRET)], ..jwt::Config::default() };
+        let key = create_key(&store, &tenant, &api_key).await;
+        let token = mint(&jwt, &tenant);
+        let authenticator = Authenticator::new(auth::Config { api_key, jwt, ..auth::Config::default() }, &store);
+        Fixture { authenticator, key, token, _directory: directory }
+    }
+
+    fn with_key(&self) -> HeaderMap {
+        with_credential(&self.key)
+    }
+
+    fn with_token(&self) -> HeaderMap {
+        with_credential(&self.token)
+    }
+}
+
+async fn create_key(store: &Store, tenant: &Tenant, config: &api_key::Config) -> Secret {
+    let made = config.generate().expect("random numbers");
+    let new = NewKey {
+        tenant: tenant.id.clone(),
+        public_id: made.public_id,
+        hashed_key: made.hash.to_string(),
+        name: "bench".into(),
+        scopes: Scopes::defaults(),
+        models: Models::All,
+        expiry: Expiry::Never,
+    };
+    store.create_key(new).await.expect("a new key");
+    made.key
+}
+
+fn mint(config: &jwt::Config, tenant: &Tenant) -> Secret {
+    let (subject, scopes) = (PrincipalId::parse("bench").expect("a subject"), Scopes::defaults());
+    let now = Timestamp::now();
+    let token = NewToken {
+        subject: &subject,
+        tenant,
+        scopes: Some(&scopes),
+        expiry: Expiry::At(now.after(Duration::from_secs(3600))),
+        algorithm: HmacAlgorithm::Hs256,
+    };
+    config.mint(&token, now).expect("a signed token")
+}
+
+/// What the official OpenAI client for Python sends with a request.
+fn with_credential(credential: &Secret) -> HeaderMap {
+    let bearer = [b"Bearer ".as_slice(), credential.expose()].concat();
+    let mut headers = HeaderMap::new();
+    for (name, value) in [
+        ("host", "127.0.0.1:8080"),
+        ("accept", "application/json"),
+        ("content-type", "application/json"),
+        ("user-agent", "OpenAI/Python 2.8.0"),
+        ("x-stainless-lang", "python"),
+        ("x-stainless-package-version", "2.8.0"),
+        ("x-stainless-os", "Linux"),
+        ("x-stainless-arch", "x64"),
+        ("x-stainless-runtime", "CPython"),
+        ("x-stainless-runtime-version", "3.12.3"),
+        ("x-stainless-async", "false"),
+        ("x-stainless-retry-count", "0"),
+        ("x-stainless-read-timeout", "600"),
+    ] {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    headers.insert(AUTHORIZATION, HeaderValue::from_bytes(&bearer).expect("credentials are printable"));
+    headers
+}
+
+fn bodies() -> [(&'static str, Bytes); 2] {
+    [("1 KB", conversation(1 << 10)), ("100 KB", conversation(100 << 10))]
+}
+
+/// A conversation of a user and an assistant in turn, of just over `bytes_min` bytes. What is scanned is the user's half.
+fn conversation(bytes_min: usize) -> Bytes {
+    let system =
+        serde_json::json!({ "role": "system", "content": "You are a helpful assistant for a town's council." });
+    let mut messages = vec![system];
+    let mut bytes = 0;
+    for (turn, role) in ["user", "assistant"].into_iter().cycle().enumerate() {
+        if bytes >= bytes_min {
+            break;
+        }
+        let sentences = SENTENCES.iter().cycle().skip(turn).take(6).copied();
+        let content = sentences.collect::<Vec<_>>().join(if turn % 4 == 0 { "\n" } else { " " });
+        bytes += content.len();
+        messages.push(serde_json::json!({ "role": role, "content": content }));
+    }
+    let body = serde_json::json!({ "model": "reasoning", "messages": messages, "temperature": 0.2, "max_tokens": 512 });
+    Bytes::from(body.to_string())
+}
+
+const UPSTREAM_MODEL: &str = "gpt-4o-mini-2024-07-18";
+const SIGNING_SECRET: &[u8; 32] = b"a secret of 32 bytes, for tests.";
+
+/// Prose with what JSON escapes, numbers, a word or two of other alphabets' letters, and words that rules look for.
+const SENTENCES: [&str; 8] = [
+    "The committee met on Tuesday to review the cost of heating the library over the winter.",
+    "Please summarise the minutes below in three points, and keep the names as they are.",
+    "Maria said: \"We can't repeat last year's mistake; the boiler was switched off for 11 days.\"",
+    "The instructions for the new thermostat are in the drawer beside the front desk.",
+    "At 68,400 euros the second offer is cheaper by 12.5 %, but it leaves out the insulation.",
+    "Mr. Müller asked whether the café could stay open during the works, from May to August.",
+    "def total(rows):\n    return sum(row[\"amount\"] for row in rows if row[\"year\"] == 2024)",
+    "It was agreed to ask the engineers for a plan, and to vote on it in the next session.",
+];

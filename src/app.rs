@@ -1,0 +1,214 @@
+//! The only wiring: a config becomes parts, parts become listeners, and all of it ends in order.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::admin;
+use crate::auth::Authenticator;
+use crate::config::Config;
+use crate::cors::Cors;
+use crate::health::Readiness;
+use crate::limits::Limits;
+use crate::proxy::{Proxy, Relayed, Rules};
+use crate::route::RouteTable;
+use crate::scan::Scan;
+use crate::server::{self, Draining, Stop, Workers};
+use crate::store::{Feed, Store, StoreError};
+use crate::telemetry::{self, LogSink};
+use crate::upstream::{Directory, DirectoryError, Upstreams};
+
+/// A gate that listens.
+pub struct App {
+    address: SocketAddr,
+    admin_address: SocketAddr,
+    store: Arc<Store>,
+    auth: Arc<Authenticator>,
+    readiness: Readiness,
+    workers: Workers,
+    stop: Stop,
+    accepting: JoinHandle<()>,
+    background: Vec<JoinHandle<()>>,
+    drain_delay: Duration,
+    sink: LogSink,
+}
+
+/// Why a gate does not start. Each names what to mend.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Upstreams(#[from] DirectoryError),
+    #[error("cannot listen on {address}: {error} (set {key})")]
+    Listen { address: SocketAddr, key: &'static str, error: io::Error },
+    #[error("a worker cannot be started: {0}")]
+    Worker(#[from] io::Error),
+    #[error("an upstream's address cannot be used: {0}")]
+    Address(#[from] http::Error),
+}
+
+/// How often the store is asked what has changed: a revoked key is refused within twice this.
+const CHANGES_INTERVAL: Duration = Duration::from_millis(250);
+/// How often the times of last use are written.
+const LAST_USED_INTERVAL: Duration = Duration::from_secs(2);
+
+impl App {
+    /// Starts everything, and is ready when it returns.
+    pub async fn start(config: Config) -> Result<App, StartError> {
+        let sink = LogSink::stderr();
+        telemetry::install(&config.telemetry, &sink);
+        App::start_with(config, sink).await
+    }
+
+    /// Starts everything with log lines going to `sink`.
+    pub async fn start_with(config: Config, sink: LogSink) -> Result<App, StartError> {
+        let directory = Arc::new(Directory::new(config.upstreams)?);
+        let store = Arc::new(Store::open(&config.store).await?);
+        let seq = store.latest_seq().await?;
+        let auth = Arc::new(Authenticator::new(config.auth, &store));
+        let listener = listen(config.server.listen, "server.listen").await?;
+        let admin_listener = listen(config.admin, "admin.listen").await?;
+        let address = listener.local_addr()?;
+        let admin_address = admin_listener.local_addr()?;
+        let readiness = Readiness::default();
+        let rules = Arc::new(Rules {
+            routes: RouteTable::new(&config.routes),
+            cors: Cors::new(config.cors),
+            auth: auth.clone(),
+            limits: Limits::new(config.limits),
+            prompt: config.prompt,
+            scan: Scan::new(config.scan),
+            trusted_peers: config.trusted_peers,
+            readiness: readiness.clone(),
+            telemetry: config.telemetry,
+            sink: sink.clone(),
+        });
+        let (stop, draining) = Draining::new();
+        let services = proxies(&rules, &directory, config.server.workers)?;
+        let workers = Workers::start(services, &config.server, &draining)?;
+        let accepting = spawn(workers.acceptor().accept(listener, draining.clone()));
+        let background = vec![
+            spawn(follow_changes(store.clone(), auth.clone(), seq)),
+            spawn(write_last_used(store.clone(), auth.clone())),
+            spawn(serve_admin(admin_listener, readiness.clone(), draining)),
+        ];
+        readiness.set(true);
+        tracing::info!(%address, admin = %admin_address, workers = config.server.workers, "wardgate listens");
+        let drain_delay = config.server.drain_delay;
+        Ok(App {
+            address,
+            admin_address,
+            store,
+            auth,
+            readiness,
+            workers,
+            stop,
+            accepting,
+            background,
+            drain_delay,
+            sink,
+        })
+    }
+
+    /// Where clients are served.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin_address
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Ends in order: not ready; connections finish while new ones are still accepted, until nobody sends any here;
+    /// then the last answers; then what is left to write.
+    pub async fn stop(self) {
+        tracing::info!("stopping: not ready any more, finishing what is under way");
+        self.readiness.set(false);
+        self.stop.finish();
+        tokio::time::sleep(self.drain_delay).await;
+        self.stop.refuse();
+        drop(self.accepting.await);
+        let joined = tokio::task::spawn_blocking(move || self.workers.join()).await;
+        drop(joined);
+        for task in &self.background {
+            task.abort();
+        }
+        if let Err(error) = self.auth.last_used().write(&self.store).await {
+            tracing::warn!(%error, "the last uses of keys could not be written");
+        }
+        tracing::info!("stopped");
+        self.sink.flush();
+    }
+}
+
+impl server::Service for Proxy {
+    type Body = Relayed;
+
+    async fn serve(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Relayed> {
+        self.handle(request, peer).await
+    }
+}
+
+fn proxies(rules: &Arc<Rules>, directory: &Arc<Directory>, count: usize) -> Result<Vec<Proxy>, http::Error> {
+    (0..count).map(|_| Ok(Proxy::new(rules.clone(), Upstreams::new(directory.clone())?))).collect()
+}
+
+async fn listen(address: SocketAddr, key: &'static str) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|error| StartError::Listen { address, key, error })
+}
+
+/// Forgets cached answers as soon as the store says that they changed.
+async fn follow_changes(store: Arc<Store>, auth: Arc<Authenticator>, mut seq: u64) {
+    let mut interval = tokio::time::interval(CHANGES_INTERVAL);
+    loop {
+        interval.tick().await;
+        match store.changes_since(seq).await {
+            Ok(Feed::Changes(changes)) => {
+                for change in changes {
+                    auth.apply(&change);
+                    seq = seq.max(change.seq);
+                }
+            }
+            Ok(Feed::Lost { latest }) => {
+                auth.forget_all();
+                seq = latest;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the store does not tell what has changed; cached answers end by their own time")
+            }
+        }
+    }
+}
+
+async fn write_last_used(store: Arc<Store>, auth: Arc<Authenticator>) {
+    let mut interval = tokio::time::interval(LAST_USED_INTERVAL);
+    loop {
+        interval.tick().await;
+        if let Err(error) = auth.last_used().write(&store).await {
+            tracing::warn!(%error, "the last uses of keys could not be written");
+        }
+    }
+}
+
+async fn serve_admin(listener: TcpListener, readiness: Readiness, mut draining: Draining) {
+    let served = admin::serve(listener, readiness, async move { draining.refusing().await }).await;
+    if let Err(error) = served {
+        tracing::error!(%error, "the admin listener failed");
+    }
+}
+
+fn spawn(task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+    #[expect(clippy::disallowed_methods, reason = "the app ends every task that it starts")]
+    tokio::spawn(task)
+}

@@ -1,0 +1,34 @@
+//! When keys were last used, gathered beside the requests and written in batches away from them.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use crate::clock::Timestamp;
+use crate::store::{Store, StoreError};
+
+/// Uses that were seen and are not written yet.
+#[derive(Default)]
+pub struct LastUsed(Mutex<HashMap<String, Timestamp>>);
+
+/// Keys whose use may wait to be written; past that, a use is forgotten rather than held.
+const WAITING_MAX: usize = 100_000;
+
+impl LastUsed {
+    pub(super) fn note(&self, key_id: &str, at: Timestamp) {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(held) = waiting.get_mut(key_id) {
+            *held = at;
+        } else if waiting.len() < WAITING_MAX {
+            waiting.insert(key_id.to_owned(), at);
+        }
+    }
+
+    /// Writes what was gathered. What a store refuses is dropped: the stamp is a help to people, not a record.
+    pub async fn write(&self, store: &Store) -> Result<(), StoreError> {
+        let gathered = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        if gathered.is_empty() {
+            return Ok(());
+        }
+        store.touch_keys(gathered.into_iter().collect()).await
+    }
+}

@@ -1,0 +1,160 @@
+//! What the dialects have in common: the text of an answer, and the forms in which it is given.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use http::StatusCode;
+use serde::Serialize;
+
+use super::{
+    anthropic,
+    ask::{Ask, Malformed},
+    openai,
+};
+
+/// What a dialect has to say to one request, before a fault touches it.
+#[derive(Debug)]
+pub(super) enum Answer {
+    Whole(Bytes),
+    /// Server-sent events, each complete with its blank line.
+    Events(Vec<Bytes>),
+}
+
+/// What the provider brings to an answer, whatever the dialect.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Voice<'a> {
+    pub(super) name: &'a str,
+    /// Tokens of every text; as many as the text has when `None`.
+    pub(super) tokens: Option<usize>,
+    /// Counts requests, and so makes ids unique within a provider.
+    pub(super) number: u64,
+    /// Seconds since the epoch.
+    pub(super) created: u64,
+}
+
+impl<'a> Voice<'a> {
+    pub(super) fn new(name: &'a str, tokens: Option<usize>, number: u64) -> Self {
+        // A clock before 1970 is no reason for a mock to stop.
+        let created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs());
+        Self { name, tokens, number, created }
+    }
+
+    pub(super) fn id(&self, prefix: &str) -> String {
+        format!("{prefix}{:016x}", self.number)
+    }
+
+    /// The answer's text. It tells who answered and what arrived, to a person and to a test alike.
+    pub(super) fn reply(&self, ask: &Ask) -> String {
+        let sentence = format!("Hello from {}. You said: {}", self.name, ask.said);
+        let Some(count) = self.tokens else {
+            return sentence;
+        };
+        let endless = format!("{} ", sentence.trim_end());
+        let mut text: String = tokens(&endless).cycle().take(count).collect();
+        text.truncate(text.trim_end().len());
+        text
+    }
+}
+
+/// Words with the space that follows them: what the mock sends per event. Joined, they are the text again.
+pub(super) fn tokens(text: &str) -> impl Iterator<Item = &str> + Clone {
+    text.split_inclusive(' ')
+}
+
+pub(super) fn count_tokens(text: &str) -> u64 {
+    tokens(text).count() as u64
+}
+
+/// The two families of wire formats.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Dialect {
+    OpenAi,
+    Anthropic,
+}
+
+impl Dialect {
+    /// The response header that carries the id of a request.
+    pub(super) fn request_id_header(self) -> &'static str {
+        match self {
+            Dialect::OpenAi => "x-request-id",
+            Dialect::Anthropic => "request-id",
+        }
+    }
+
+    pub(super) fn error(self, status: StatusCode, message: &str, request_id: &str) -> Bytes {
+        match self {
+            Dialect::OpenAi => openai::error(status, message, None),
+            Dialect::Anthropic => anthropic::error(status, message, request_id),
+        }
+    }
+
+    /// The body of the 400 for a request that could not be read.
+    pub(super) fn malformed(self, malformed: &Malformed, request_id: &str) -> Bytes {
+        match self {
+            Dialect::OpenAi => openai::malformed(malformed),
+            Dialect::Anthropic => anthropic::malformed(malformed, request_id),
+        }
+    }
+}
+
+/// Renders a value of this module's own types.
+pub(super) fn json(value: &impl Serialize) -> Bytes {
+    Bytes::from(serde_json::to_vec(value).expect(WRITABLE))
+}
+
+/// An event without a name, as OpenAI's older endpoints send it.
+pub(super) fn event(data: &impl Serialize) -> Bytes {
+    render_event(Vec::with_capacity(EVENT_BYTES), data)
+}
+
+/// An event whose name repeats the type in its data.
+pub(super) fn named_event(name: &str, data: &impl Serialize) -> Bytes {
+    let mut bytes = Vec::with_capacity(EVENT_BYTES);
+    bytes.extend_from_slice(b"event: ");
+    bytes.extend_from_slice(name.as_bytes());
+    bytes.push(b'\n');
+    render_event(bytes, data)
+}
+
+fn render_event(mut bytes: Vec<u8>, data: &impl Serialize) -> Bytes {
+    bytes.extend_from_slice(b"data: ");
+    serde_json::to_writer(&mut bytes, data).expect(WRITABLE);
+    bytes.extend_from_slice(b"\n\n");
+    Bytes::from(bytes)
+}
+
+/// Fits an event with a word or two, so that rendering one allocates once.
+const EVENT_BYTES: usize = 320;
+
+const WRITABLE: &str = "structs of text and numbers always serialise, and a Vec always takes them";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(said: &str) -> Ask {
+        Ask { model: "m".into(), streams: false, includes_usage: false, said: said.into(), input_tokens: 1 }
+    }
+
+    fn reply(tokens: Option<usize>) -> String {
+        Voice::new("primary", tokens, 1).reply(&ask("good day"))
+    }
+
+    #[test]
+    fn a_reply_names_the_provider_and_repeats_the_user() {
+        assert_eq!(reply(None), "Hello from primary. You said: good day");
+    }
+
+    #[test]
+    fn a_reply_has_exactly_the_tokens_asked_for() {
+        assert_eq!(reply(Some(2)), "Hello from");
+        assert_eq!(count_tokens(&reply(Some(100))), 100);
+        assert_eq!(reply(Some(0)), "");
+    }
+
+    #[test]
+    fn joined_tokens_are_the_text_again() {
+        let text = reply(Some(20));
+        assert_eq!(tokens(&text).collect::<String>(), text);
+    }
+}

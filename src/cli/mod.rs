@@ -1,0 +1,203 @@
+//! The commands, one file each. Secrets go to stdout once, all else to stderr; exit 0 done, 1 it did not work out, 2
+//! what was typed can not be meant.
+
+mod check;
+mod completions;
+mod dev;
+mod healthcheck;
+mod key;
+mod migrate;
+pub mod mock;
+mod output;
+mod scan;
+mod schema;
+mod serve;
+mod tenant;
+mod token;
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::app::StartError;
+use crate::auth;
+use crate::config::{Mistakes, Override, Source};
+use crate::store::{self, Store, StoreError};
+
+/// A gate that lets requests to LLM providers through only as a known tenant.
+#[derive(Debug, Parser)]
+#[command(name = "wardgate", version, max_term_width = 100, propagate_version = true)]
+pub struct Cli {
+    /// Config file [default: wardgate.yaml in this directory where it exists, else built-in defaults]
+    #[arg(long, short, global = true, env = "WARDGATE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Try it: an embedded store, demo tenants and mock providers, without any set-up
+    Dev(dev::DevArgs),
+    /// Run the gate
+    Serve(serve::ServeArgs),
+    /// Find every mistake of a config without starting
+    Check,
+    /// Print the JSON Schema of the config
+    Schema,
+    /// Bring the store's schema to this version
+    Migrate(migrate::MigrateArgs),
+    /// Make and manage tenants
+    #[command(subcommand)]
+    Tenant(tenant::TenantCommand),
+    /// Make and manage API keys
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+    /// Make tokens
+    #[command(subcommand)]
+    Token(token::TokenCommand),
+    /// Find prompt injections in a text or a request body; exit 3 where the gate would block it
+    Scan(scan::ScanArgs),
+    /// Run a fake provider that speaks OpenAI's and Anthropic's dialects, with faults on demand
+    Mock(mock::Args),
+    /// Ask the admin listener whether the gate is ready; for images without a shell
+    Healthcheck(healthcheck::HealthcheckArgs),
+    /// Print a completion script
+    Completions(completions::CompletionsArgs),
+}
+
+/// Why a command did not do its work. The cause chain goes to stderr too: it holds no secrets.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CliError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Config(#[from] Mistakes),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// What was typed cannot be meant; exit 2, as for clap's own refusals.
+    #[error("{0}")]
+    Argument(String),
+    #[error("standard output could not be written")]
+    Output(#[source] std::io::Error),
+    /// The key is stored, and nobody has it.
+    #[error("the new key could not be written to standard output and is lost: revoke it and create another")]
+    SecretLost(#[source] std::io::Error),
+    /// No key could be made; the text is the maker's.
+    #[error("no key could be made: {0}")]
+    Key(String),
+    #[error("no token could be made: {0}")]
+    Token(String),
+    #[error("{what}")]
+    System { what: String, source: std::io::Error },
+    #[error("{0}")]
+    Unhealthy(String),
+    /// What was given to be read cannot be; the text names the place and the mend.
+    #[error("{0}")]
+    Input(String),
+    /// The scanner would block it; the findings were printed.
+    #[error("the gate would block this")]
+    WouldBlock,
+}
+
+impl CliError {
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            CliError::Argument(_) | CliError::Store(StoreError::Invalid(_)) => 2,
+            CliError::WouldBlock => 3,
+            CliError::Store(_)
+            | CliError::Config(_)
+            | CliError::Start(_)
+            | CliError::Output(_)
+            | CliError::SecretLost(_)
+            | CliError::Key(_)
+            | CliError::Token(_)
+            | CliError::System { .. }
+            | CliError::Input(_)
+            | CliError::Unhealthy(_) => 1,
+        }
+    }
+}
+
+/// Runs the command of this process.
+pub fn main() -> ExitCode {
+    match start(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The verdict was said already, beside the findings.
+            if !matches!(error, CliError::WouldBlock) {
+                tell(&error);
+            }
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn start(cli: Cli) -> Result<(), CliError> {
+    // The mock sizes its own runtime: load tests bound its threads.
+    if let Command::Mock(args) = &cli.command {
+        return mock::run(args).map_err(|source| CliError::System { what: "the mock stopped".into(), source });
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.map_err(|source| CliError::System { what: "the runtime does not start".into(), source })?;
+    let outcome = runtime.block_on(run(cli));
+    // A thread that hashes must not keep the process.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn run(cli: Cli) -> Result<(), CliError> {
+    let config = cli.config;
+    match cli.command {
+        Command::Mock(_) => Ok(()),
+        Command::Dev(args) => dev::run(args, config).await,
+        Command::Serve(args) => serve::run(args, config).await,
+        Command::Check => check::run(config),
+        Command::Schema => schema::run(),
+        Command::Migrate(args) => migrate::run(args, &source(config, Vec::new())?.store()?.0).await,
+        Command::Tenant(command) => tenant::run(command, &open(config).await?.0).await,
+        Command::Key(command) => {
+            let (store, auth) = open(config).await?;
+            key::run(command, &store, || key::make(&auth.api_key), key::check_hash).await
+        }
+        Command::Token(command) => {
+            let (store, auth) = source(config, Vec::new())?.store()?;
+            token::run(command, &store, &auth.jwt).await
+        }
+        Command::Scan(args) => scan::run(&args, config),
+        Command::Healthcheck(args) => healthcheck::run(args, config).await,
+        Command::Completions(args) => completions::run(&args),
+    }
+}
+
+/// The store, and what keys and tokens are made by.
+async fn open(config: Option<PathBuf>) -> Result<(Store, auth::Config), CliError> {
+    let (store, auth): (store::Config, auth::Config) = source(config, Vec::new())?.store()?;
+    Ok((Store::open(&store).await?, auth))
+}
+
+/// The config that is named, or the one in this directory.
+fn source(named: Option<PathBuf>, flags: Vec<Override>) -> Result<Source, Mistakes> {
+    let here = PathBuf::from(DEFAULT_FILE);
+    let file = named.or_else(|| here.exists().then_some(here));
+    Source::read(file.as_deref(), variables(), flags)
+}
+
+/// The environment; a variable that is no UTF-8 is not one of ours.
+fn variables() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+const DEFAULT_FILE: &str = "wardgate.yaml";
+
+/// The error and its causes, by hand: backtraces and debug forms are not for operators.
+fn tell(error: &CliError) {
+    eprintln!("wardgate: {error}");
+    let mut cause = error.source();
+    while let Some(deeper) = cause {
+        eprintln!("  because: {deeper}");
+        cause = deeper.source();
+    }
+}

@@ -1,0 +1,156 @@
+//! The config: a file, overridden by `WARDGATE__SECTION__KEY` variables, overridden by flags.
+//!
+//! Reading it finds every mistake at once, each with its place and the mend. What comes out holds resolved values only,
+//! one `Config` for each part.
+
+mod raw;
+mod resolve;
+mod yaml;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use ipnet::IpNet;
+
+pub use self::yaml::{Mistake, Place};
+
+use self::raw::Raw;
+use self::resolve::Resolver;
+use self::yaml::Tree;
+use crate::route::AppRoute;
+use crate::{auth, cors, limits, prompt, scan, server, store, telemetry, upstream};
+
+/// Everything that a gate needs, resolved.
+#[derive(Clone)]
+pub struct Config {
+    pub server: server::Config,
+    pub admin: SocketAddr,
+    pub store: store::Config,
+    pub auth: auth::Config,
+    pub trusted_peers: Vec<IpNet>,
+    pub upstreams: upstream::Config,
+    pub scan: scan::Config,
+    pub prompt: prompt::Config,
+    pub limits: limits::Config,
+    pub cors: cors::Config,
+    pub telemetry: telemetry::Config,
+    pub routes: Vec<AppRoute>,
+}
+
+/// A config as it was found, decoded and not yet resolved.
+pub struct Source {
+    tree: Tree,
+    raw: Raw,
+    file: Option<PathBuf>,
+    mistakes: Vec<Mistake>,
+}
+
+/// A value that a flag sets: path, text, and the flag.
+pub struct Override {
+    pub path: &'static [&'static str],
+    pub text: String,
+    pub flag: &'static str,
+}
+
+/// Everything that is wrong with a config.
+#[derive(Debug)]
+pub struct Mistakes {
+    file: Option<PathBuf>,
+    pub list: Vec<Mistake>,
+}
+
+/// Prefix of the variables that override the file; `__` stands between the parts of a path.
+const VARIABLE_PREFIX: &str = "WARDGATE__";
+
+impl Source {
+    /// Reads `file` (none: all defaults), then the environment, then flags.
+    pub fn read(
+        file: Option<&Path>,
+        variables: impl Iterator<Item = (String, String)>,
+        flags: Vec<Override>,
+    ) -> Result<Source, Mistakes> {
+        let failed = |mistake| Mistakes { file: file.map(Path::to_owned), list: vec![mistake] };
+        let text = match file {
+            Some(path) => std::fs::read_to_string(path).map_err(|error| failed(unreadable(path, &error)))?,
+            None => String::new(),
+        };
+        let mut tree = Tree::parse(&text).map_err(failed)?;
+        let mut mistakes = override_by_variables(&mut tree, variables);
+        for flag in flags {
+            mistakes.extend(tree.set(flag.path, &flag.text, Place::Flag(flag.flag.into())).err());
+        }
+        let (raw, undecodable) = tree.decode::<Raw>();
+        mistakes.extend(undecodable);
+        Ok(Source { tree, raw: raw.unwrap_or_default(), file: file.map(Path::to_owned), mistakes })
+    }
+
+    /// The whole config, with its warnings, or every mistake in it.
+    pub fn config(self) -> Result<(Config, Vec<Mistake>), Mistakes> {
+        self.resolve(|resolver| resolver.config())
+    }
+
+    /// What commands on tenants and keys need; mistakes elsewhere do not stop them.
+    pub fn store(self) -> Result<(store::Config, auth::Config), Mistakes> {
+        let resolve = |resolver: &mut Resolver<'_>| (resolver.store(), resolver.auth());
+        self.resolve(resolve).map(|(parts, _)| parts)
+    }
+
+    /// Where the admin listener is.
+    pub fn admin(self) -> Result<SocketAddr, Mistakes> {
+        self.resolve(|resolver| resolver.admin()).map(|(address, _)| address)
+    }
+
+    /// What the scanner looks for; a config without upstreams will do.
+    pub fn scan(self) -> Result<scan::Config, Mistakes> {
+        self.resolve(|resolver| resolver.scan()).map(|(scan, _)| scan)
+    }
+
+    fn resolve<T>(self, resolve: impl FnOnce(&mut Resolver<'_>) -> T) -> Result<(T, Vec<Mistake>), Mistakes> {
+        let mut resolver = Resolver::new(&self.tree, &self.raw, self.mistakes);
+        let resolved = resolve(&mut resolver);
+        let (mistakes, warnings) = resolver.found();
+        if mistakes.is_empty() { Ok((resolved, warnings)) } else { Err(Mistakes { file: self.file, list: mistakes }) }
+    }
+}
+
+/// The JSON Schema of the file (draft 2020-12).
+pub fn schema() -> schemars::Schema {
+    schemars::schema_for!(Raw)
+}
+
+fn override_by_variables(tree: &mut Tree, variables: impl Iterator<Item = (String, String)>) -> Vec<Mistake> {
+    let mut ours: Vec<(String, String)> = variables.filter(|(name, _)| name.starts_with(VARIABLE_PREFIX)).collect();
+    // In order, so that the elements of a list come one after the other.
+    ours.sort();
+    let set = |(name, text): (String, String)| {
+        let path = name[VARIABLE_PREFIX.len()..].to_ascii_lowercase();
+        let path: Vec<&str> = path.split("__").collect();
+        tree.set(&path, &text, Place::Environment(name.clone())).err()
+    };
+    ours.into_iter().filter_map(set).collect()
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Mistake {
+    let message = format!("the file {} cannot be read: {error}", path.display());
+    Mistake { place: Place::Whole, path: String::new(), message }
+}
+
+/// One line for each mistake, as a compiler would: file, place, what is wrong.
+impl fmt::Display for Mistakes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, mistake) in self.list.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "\n" };
+            match (&self.file, &mistake.place) {
+                (Some(file), Place::File { .. }) => write!(f, "{separator}{}: {mistake}", file.display())?,
+                _ => write!(f, "{separator}{mistake}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Mistakes {}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,376 @@
+//! The config as the file has it: every key optional, nothing resolved. Its doc comments are the schema's descriptions.
+
+use std::time::Duration;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, de};
+
+use crate::auth::Authenticating;
+use crate::auth::api_key::HashMethod;
+use crate::auth::jwt::HmacAlgorithm;
+use crate::clock::parse_duration;
+use crate::route::Dialect;
+use crate::scan::Category;
+use crate::telemetry::LogFormat;
+use crate::tenant::ScanMode;
+use crate::upstream::config::Protocol;
+
+/// The config file of Wardgate.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Raw {
+    pub(super) server: Server,
+    pub(super) admin: Admin,
+    pub(super) store: Store,
+    pub(super) auth: Auth,
+    /// Providers in order: the first is the primary, the next one the secondary.
+    pub(super) upstreams: Vec<Upstream>,
+    /// Names that clients may ask for, and what each stands for at the upstreams. Other names pass as they are.
+    pub(super) models: Vec<Model>,
+    pub(super) failover: Failover,
+    pub(super) scan: Scan,
+    pub(super) limits: Limits,
+    pub(super) cors: Cors,
+    pub(super) telemetry: Telemetry,
+    /// Paths of an app of your own, forwarded to the upstreams of dialect `any`.
+    pub(super) routes: Vec<Route>,
+}
+
+/// The listener for clients.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Server {
+    /// Address and port [default: 127.0.0.1:8080].
+    pub(super) listen: Option<String>,
+    /// Threads that serve requests [default: one for each core the process may use].
+    pub(super) workers: Option<usize>,
+    /// The largest body that is read [default: 10MiB].
+    pub(super) body_max: Option<ByteSize>,
+    /// The deepest nesting of a JSON body [default: 64].
+    pub(super) depth_max: Option<usize>,
+    /// How long reading a body may take [default: 30s].
+    pub(super) body_timeout: Option<Span>,
+    /// How long a connection may be silent before a request's head is complete [default: 30s].
+    pub(super) head_timeout: Option<Span>,
+    /// Streams that one HTTP/2 connection may have open [default: 256].
+    pub(super) h2_streams_max: Option<u32>,
+    /// How long connections are still accepted after SIGTERM [default: 2s].
+    pub(super) drain_delay: Option<Span>,
+    /// How long requests under way may go on after that [default: 25s].
+    pub(super) drain_timeout: Option<Span>,
+}
+
+/// The listener for probes.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Admin {
+    /// Address and port [default: 127.0.0.1:9901].
+    pub(super) listen: Option<String>,
+}
+
+/// Where tenants and keys are kept.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Store {
+    /// `sqlite:PATH` [default: sqlite:wardgate.db].
+    pub(super) url: Option<String>,
+}
+
+/// Who a request comes from.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Auth {
+    /// Which authenticators are asked, in this order [default: jwt, api_key].
+    pub(super) order: Option<Vec<Authenticating>>,
+    /// Declared routes that need no credential. Provider routes can not be public.
+    pub(super) public_paths: Vec<String>,
+    /// Networks of peers whose forwarding headers are believed, such as 10.0.0.7/32 [default: none].
+    pub(super) trusted_peers: Vec<String>,
+    pub(super) api_key: ApiKey,
+    pub(super) jwt: Jwt,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct ApiKey {
+    /// Headers that may carry a credential [default: authorization, x-api-key, api-key, x-llmcore-api-key].
+    pub(super) headers: Option<Vec<String>>,
+    /// First part of new keys [default: wgk].
+    pub(super) brand: Option<String>,
+    /// How new keys are hashed [default: bcrypt].
+    pub(super) hash: Option<HashMethod>,
+    /// bcrypt's cost for new keys, 4 to 15 [default: 10].
+    pub(super) bcrypt_cost: Option<u32>,
+    /// Server-side secrets of HMAC hashes: the first is used for new keys, all verify.
+    pub(super) peppers: Vec<Pepper>,
+    /// How many answers are remembered [default: 100000].
+    pub(super) cache_entries_max: Option<u64>,
+    /// How long a known key is believed without asking the store [default: 60s].
+    pub(super) cache_ttl: Option<Span>,
+    /// How long an unknown key stays unknown [default: 1s].
+    pub(super) unknown_ttl: Option<Span>,
+    /// How many bcrypt hashes are computed at a time [default: half the cores, at least one].
+    pub(super) hash_threads: Option<usize>,
+}
+
+/// A secret under an id that hashes name.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Pepper {
+    pub(super) id: String,
+    /// Name of an environment variable.
+    #[serde(default)]
+    pub(super) env: Option<String>,
+    /// Path of a file.
+    #[serde(default)]
+    pub(super) file: Option<String>,
+}
+
+/// Where a secret is kept: exactly one of the two.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct SecretRef {
+    /// Name of an environment variable.
+    pub(super) env: Option<String>,
+    /// Path of a file. An upstream's is read anew when it changes.
+    pub(super) file: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Jwt {
+    /// HMAC secrets of 32 bytes or more: the first signs, all verify.
+    pub(super) secrets: Vec<SecretRef>,
+    /// Algorithms that are accepted [default: HS256, HS384, HS512].
+    pub(super) algorithms: Option<Vec<HmacAlgorithm>>,
+    /// When set, the only `iss` that is accepted, and that of the tokens made here.
+    pub(super) issuer: Option<String>,
+    /// When set, a token must be meant for one of these; when not, for nobody in particular.
+    pub(super) audiences: Vec<String>,
+    /// Clock skew that is forgiven, 60s at most [default: 30s].
+    pub(super) leeway: Option<Span>,
+    /// Whether a token must expire [default: true].
+    pub(super) require_expiry: Option<bool>,
+    pub(super) claims: Claims,
+}
+
+/// Which claims say what.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Claims {
+    /// The tenant by id or slug [default: tenant_id, else tenant_slug].
+    pub(super) tenant: Option<String>,
+    /// Scopes as a list or with spaces between [default: scope].
+    pub(super) scopes: Option<String>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Upstream {
+    /// Shown in `X-Wardgate-Upstream` and in logs.
+    pub(super) name: String,
+    /// `any` for one that speaks every dialect, or an app of your own.
+    pub(super) dialect: Dialect,
+    /// `http://` or `https://`, a host, and a path prefix where there is one.
+    pub(super) url: String,
+    /// The provider's own credential; ours never passes.
+    #[serde(default)]
+    pub(super) api_key: Option<SecretRef>,
+    /// What it is told of the principal [default: headers and body; headers alone for `any`].
+    #[serde(default)]
+    pub(super) metadata: Option<Vec<MetadataPart>>,
+    /// How it is spoken to [default: auto].
+    #[serde(default)]
+    pub(super) protocol: Option<Protocol>,
+    #[serde(default)]
+    pub(super) timeouts: UpstreamTimeouts,
+    #[serde(default)]
+    pub(super) tls: UpstreamTls,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum MetadataPart {
+    /// `X-Tenant-ID`, `X-Tenant-Slug`, `X-Principal-ID`, `X-Auth-Method`.
+    Headers,
+    /// `safety_identifier` (openai), `metadata.user_id` (anthropic), `metadata` (any).
+    Body,
+}
+
+/// How long an upstream may take; the others are `failover`'s, and the same for all.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct UpstreamTimeouts {
+    /// TCP and TLS together [default: 2s].
+    pub(super) connect: Option<Span>,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct UpstreamTls {
+    /// PEM file of the authorities that sign its certificate [default: the public ones].
+    pub(super) ca: Option<String>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Model {
+    pub(super) name: String,
+    /// Tried in this order.
+    pub(super) targets: Vec<ModelTarget>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ModelTarget {
+    /// Name of an upstream.
+    pub(super) upstream: String,
+    /// The upstream's name for the model.
+    pub(super) model: String,
+}
+
+/// When the next upstream is tried.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Failover {
+    /// Statuses that count as a failure of the upstream [default: 408, 429, 500, 502, 503, 504, 529].
+    pub(super) statuses: Option<Vec<u16>>,
+    /// From the beginning of an attempt to the answer's first byte [default: 120s].
+    pub(super) first_byte_timeout: Option<Span>,
+    /// The longest silence within an answer [default: 60s].
+    pub(super) idle_timeout: Option<Span>,
+}
+
+/// What is looked for in the user's text, and what happens then. A tenant may have a mode of its own.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Scan {
+    /// [default: block].
+    pub(super) mode: Option<ScanMode>,
+    /// [default: all].
+    pub(super) categories: Option<Vec<Category>>,
+    /// Ids of rules that are not applied, as `wardgate scan` and the log name them.
+    pub(super) allow_rules: Vec<String>,
+}
+
+/// How much may be under way.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Limits {
+    /// Requests under way, streams included [default: 10000].
+    pub(super) in_flight_max: Option<usize>,
+}
+
+/// Browsers on other origins; off unless origins are listed.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Cors {
+    /// Origins such as https://app.example.com, or `*` alone.
+    pub(super) origins: Vec<String>,
+    /// [default: GET, POST].
+    pub(super) methods: Option<Vec<String>>,
+    /// Request headers that are allowed [default: those that the browser asks for].
+    pub(super) headers: Vec<String>,
+    /// Response headers that scripts may read [default: x-request-id, retry-after and Wardgate's own].
+    pub(super) expose: Option<Vec<String>>,
+    /// How long a browser may remember the answer [default: 10m].
+    pub(super) max_age: Option<Span>,
+}
+
+/// What operators read.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Telemetry {
+    /// [default: json].
+    pub(super) format: Option<LogFormat>,
+    /// error, warn, info, debug or trace [default: info].
+    pub(super) level: Option<String>,
+    /// Whether each request gets a line [default: true].
+    pub(super) requests: Option<bool>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Route {
+    /// Such as /sessions/{id}/messages.
+    pub(super) path: String,
+    /// [default: POST].
+    #[serde(default)]
+    pub(super) methods: Option<Vec<String>>,
+    /// Scopes of which a principal needs every one [default: llm:invoke].
+    #[serde(default)]
+    pub(super) scopes: Option<Vec<String>>,
+    /// Scopes of which a principal needs one.
+    #[serde(default)]
+    pub(super) any_scope: Option<Vec<String>>,
+    /// Where user text stands, such as /messages/*/content.
+    #[serde(default)]
+    pub(super) user_text: Vec<String>,
+}
+
+/// A span of time as people write it: 500ms, 30s, 15m, 24h, 30d, 2w.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span(pub(super) Duration);
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Span, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        parse_duration(&text).map(Span).map_err(de::Error::custom)
+    }
+}
+
+impl JsonSchema for Span {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Span".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^[0-9]+(ms|s|m|h|d|w)$" })
+    }
+}
+
+/// A size in bytes: 4096, 64KiB, 10MiB, 1GiB.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ByteSize(pub(super) usize);
+
+impl ByteSize {
+    fn parse(text: &str) -> Option<ByteSize> {
+        let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let (number, unit) = text.split_at(digits);
+        let shift = match unit {
+            "" | "B" => 0,
+            "KiB" => 10,
+            "MiB" => 20,
+            "GiB" => 30,
+            _ => return None,
+        };
+        number.parse::<usize>().ok()?.checked_mul(1 << shift).map(ByteSize)
+    }
+}
+
+impl<'de> Deserialize<'de> for ByteSize {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<ByteSize, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            Number(usize),
+            Text(String),
+        }
+        let parsed = match Written::deserialize(deserializer) {
+            Ok(Written::Number(bytes)) => Some(ByteSize(bytes)),
+            Ok(Written::Text(text)) => ByteSize::parse(&text),
+            Err(_) => None,
+        };
+        parsed.ok_or_else(|| de::Error::custom("expected a size such as 65536, 64KiB or 10MiB"))
+    }
+}
+
+impl JsonSchema for ByteSize {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ByteSize".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["string", "integer"], "pattern": "^[0-9]+(B|KiB|MiB|GiB)?$", "minimum": 0 })
+    }
+}

@@ -1,0 +1,127 @@
+use super::*;
+
+fn read(text: &str, variables: &[(&str, &str)], flags: Vec<Override>) -> Result<(Config, Vec<Mistake>), Mistakes> {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("wardgate.yaml");
+    std::fs::write(&file, text).unwrap();
+    let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Source::read(Some(&file), variables, flags)?.config()
+}
+
+fn mistakes(text: &str) -> Vec<String> {
+    let found = read(text, &[], Vec::new()).err().map(|found| found.list).unwrap_or_default();
+    found.iter().map(ToString::to_string).collect()
+}
+
+const UPSTREAM: &str = "upstreams: [{ name: primary, dialect: openai, url: 'http://127.0.0.1:9' }]\n";
+
+#[test]
+fn short_form_of_two_upstreams_is_enough() {
+    let (config, warnings) = read(
+        "upstreams:\n  - { name: a, dialect: openai, url: 'http://127.0.0.1:9' }\n  - { name: b, dialect: any, url: 'https://b' }\n",
+        &[],
+        Vec::new(),
+    )
+    .unwrap();
+    assert_eq!(config.upstreams.upstreams.len(), 2);
+    assert!(config.upstreams.upstreams[0].metadata.body && !config.upstreams.upstreams[1].metadata.body);
+    assert!(warnings.is_empty());
+}
+
+#[test]
+fn every_mistake_is_told_at_once_with_its_line_and_the_mend() {
+    let found = mistakes(
+        "server:\n  lisen: 127.0.0.1:80\n  body_timeout: 5 fortnights\nauth:\n  jwt:\n    secrets:\n      - plain-text\n  public_paths: [/v1/chat/completions]\nupstreams:\n  - { name: a, dialect: opneai, url: 'http://x' }\n  - { name: b, dialect: any, url: 'ftp://x' }\nscan: { mode: blok }\n",
+    );
+    let told = found.join("\n");
+    for expected in [
+        "line 2, column 3",
+        "did you mean `listen`?",
+        "line 3, column 17",
+        "`5 fortnights` is not a duration",
+        "line 7, column 9",
+        "line 8, column",
+        "a provider's route can not be public",
+        "line 10, column",
+        "did you mean `openai`?",
+        "line 11, column",
+        "an upstream's url is http:// or https://",
+        "line 12, column",
+        "did you mean `block`?",
+    ] {
+        assert!(told.contains(expected), "{expected:?} is missing in:\n{told}");
+    }
+    assert_eq!(found.len(), 7, "{told}");
+}
+
+#[test]
+fn j09_hmac_secret_under_32_bytes_is_refused_when_the_config_loads() {
+    let directory = tempfile::tempdir().unwrap();
+    let short = directory.path().join("short");
+    std::fs::write(&short, "0123456789abcdef0123456789abcde\n").unwrap();
+    let long = directory.path().join("long");
+    std::fs::write(&long, "0123456789abcdef0123456789abcdef\n").unwrap();
+    let with = |path: &Path| {
+        mistakes(&format!("{UPSTREAM}auth: {{ jwt: {{ secrets: [{{ file: '{}' }}] }} }}\n", path.display()))
+    };
+    let refused = with(&short).join("\n");
+    assert!(refused.contains("holds 31 bytes") && refused.contains("auth.jwt.secrets[0]"), "{refused}");
+    assert!(!refused.contains("0123456789"), "the secret is not told");
+    assert!(with(&long).is_empty());
+}
+
+#[test]
+fn flags_win_over_variables_which_win_over_the_file() {
+    let text = format!("{UPSTREAM}server: {{ listen: '127.0.0.1:1' }}\n");
+    let listen = |variables: &[(&str, &str)], flags| read(&text, variables, flags).unwrap().0.server.listen.port();
+    let variable = [("WARDGATE__SERVER__LISTEN", "127.0.0.1:2")];
+    let flag = || vec![Override { path: &["server", "listen"], text: "127.0.0.1:3".into(), flag: "--listen" }];
+    assert_eq!(listen(&[], Vec::new()), 1);
+    assert_eq!(listen(&variable, Vec::new()), 2);
+    assert_eq!(listen(&variable, flag()), 3);
+}
+
+#[test]
+fn mistake_from_outside_the_file_names_where_it_came_from() {
+    let variable = [("WARDGATE__SERVER__LISTEN", "nowhere")];
+    let told = read(UPSTREAM, &variable, Vec::new()).err().unwrap().to_string();
+    assert!(told.contains("WARDGATE__SERVER__LISTEN") && told.contains("server.listen"), "{told}");
+}
+
+#[test]
+fn missing_file_and_broken_yaml_are_told() {
+    let missing = Source::read(Some(Path::new("/nowhere/wardgate.yaml")), std::iter::empty(), Vec::new());
+    assert!(missing.err().unwrap().to_string().contains("/nowhere/wardgate.yaml cannot be read"));
+    assert!(mistakes("server: [").first().unwrap().starts_with("line "));
+    assert!(mistakes("").join("").contains("at least one upstream is needed"));
+}
+
+#[test]
+fn routes_of_an_app_are_checked() {
+    let app = "upstreams: [{ name: app, dialect: any, url: 'http://127.0.0.1:9' }]\n";
+    let with = |routes: &str| mistakes(&format!("{app}routes:\n{routes}"));
+    assert!(
+        with("  - { path: '/sessions/{id}/messages', scopes: ['session:create'], user_text: [/message] }\n").is_empty()
+    );
+    for (routes, expected) in [
+        ("  - { path: sessions }\n", "a path is /segments"),
+        ("  - { path: /v1/chat/completions }\n", "another route has this path"),
+        ("  - { path: /a, scopes: [] }\n", "an empty list would let every principal in"),
+        ("  - { path: /a, scopes: [a], any_scope: [b] }\n", "exclude each other"),
+        ("  - { path: /a, methods: [FETCH] }\n", "expected GET"),
+        ("  - { path: /a, user_text: [message] }\n", "is not a pointer"),
+    ] {
+        let told = with(routes).join("\n");
+        assert!(told.contains(expected) && told.contains("line "), "{routes} gives {told}");
+    }
+    let nowhere = mistakes(&format!("{UPSTREAM}routes: [{{ path: /a }}]\n")).join("\n");
+    assert!(nowhere.contains("upstreams of dialect `any`"), "{nowhere}");
+}
+
+#[test]
+fn wide_network_of_trusted_peers_is_a_warning() {
+    let (_, warnings) =
+        read(&format!("{UPSTREAM}auth: {{ trusted_peers: [10.0.0.0/8, 10.0.0.7] }}\n"), &[], Vec::new()).unwrap();
+    assert_eq!(warnings.len(), 1);
+    assert!(warnings[0].to_string().contains("auth.trusted_peers[0]"));
+}

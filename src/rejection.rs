@@ -1,0 +1,354 @@
+//! Every refusal: its status, code, headers, and JSON in the caller's dialect.
+//!
+//! Each room's errors are matched here without a wildcard, so that a new variant asks for its status. What a client
+//! reads is fixed and small and names what a caller can mend; the cause goes to the log.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::StatusCode;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use serde::Serialize;
+
+use crate::auth::AuthError;
+use crate::headers::{HeadError, RETRY_AFTER_MS, X_SHOULD_RETRY};
+use crate::limits::Overloaded;
+use crate::meter::Broken;
+use crate::policy::PolicyError;
+use crate::prompt::PromptError;
+use crate::route::{Dialect, RouteError};
+use crate::scan::Blocked;
+use crate::upstream::UpstreamError;
+
+/// A refusal, ready to be told.
+#[derive(Debug)]
+pub struct Rejection {
+    pub status: StatusCode,
+    /// Stable and machine-readable: the `code` of OpenAI's errors, and the log's `refusal`.
+    pub code: &'static str,
+    message: String,
+    /// For the log alone.
+    pub cause: Option<String>,
+    retry: Retry,
+}
+
+/// Whether the same request may be worth sending again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Retry {
+    /// Nothing is said, and clients go by the status.
+    Unsaid,
+    /// The answer would be the same: without this, Claude Code sends a refused request eleven times.
+    Never,
+    After(Duration),
+}
+
+/// A store that failed is often back within this.
+const RETRY_UNAVAILABLE: Duration = Duration::from_secs(1);
+
+impl Rejection {
+    fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Rejection {
+        Rejection { status, code, message: message.into(), cause: None, retry: Retry::Unsaid }
+    }
+
+    fn final_(self) -> Rejection {
+        Rejection { retry: Retry::Never, ..self }
+    }
+
+    fn retry_after(self, span: Duration) -> Rejection {
+        Rejection { retry: Retry::After(span), ..self }
+    }
+
+    fn because(self, cause: impl std::fmt::Display) -> Rejection {
+        Rejection { cause: Some(cause.to_string()), ..self }
+    }
+
+    fn unavailable(cause: impl std::fmt::Display) -> Rejection {
+        let message = "The credential cannot be checked right now. Try again shortly.";
+        Rejection::new(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", message)
+            .retry_after(RETRY_UNAVAILABLE)
+            .because(cause)
+    }
+
+    fn overloaded(cause: impl std::fmt::Display) -> Rejection {
+        let message = "The gate is overloaded. Try again shortly.";
+        Rejection::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", message)
+            .retry_after(RETRY_UNAVAILABLE)
+            .because(cause)
+    }
+
+    /// A defect of ours ended the request.
+    pub fn internal() -> Rejection {
+        Rejection::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "The gate failed to handle the request.")
+            .final_()
+    }
+
+    /// The body, in the dialect that the caller reads.
+    pub fn body(&self, dialect: Dialect, request_id: &str) -> Bytes {
+        error_json(dialect, self.status, self.code, &self.message, request_id)
+    }
+
+    pub fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, challenge(self.code));
+        }
+        match self.retry {
+            Retry::Unsaid => {}
+            Retry::Never => {
+                headers.insert(X_SHOULD_RETRY, HeaderValue::from_static("false"));
+            }
+            Retry::After(span) => {
+                insert_number(&mut headers, header::RETRY_AFTER, span.as_secs().max(1));
+                insert_number(&mut headers, RETRY_AFTER_MS, u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
+            }
+        }
+        headers
+    }
+}
+
+fn insert_number(headers: &mut HeaderMap, name: HeaderName, number: u64) {
+    headers.insert(name, HeaderValue::from(number));
+}
+
+/// RFC 6750, section 3: nothing more is said where no credential was sent.
+fn challenge(code: &str) -> HeaderValue {
+    let challenge = match code {
+        "missing_credential" => r#"Bearer realm="wardgate""#,
+        _ => r#"Bearer realm="wardgate", error="invalid_token""#,
+    };
+    HeaderValue::from_static(challenge)
+}
+
+/// The event that ends a broken stream.
+pub fn error_event(broken: Broken, dialect: Dialect, request_id: &str) -> Bytes {
+    let (status, code) = match broken {
+        Broken::Reset => (StatusCode::BAD_GATEWAY, "upstream_interrupted"),
+        Broken::Stalled => (StatusCode::GATEWAY_TIMEOUT, "upstream_stalled"),
+    };
+    let message = match broken {
+        Broken::Reset => "The provider broke off the answer. What was sent before is all there is.",
+        Broken::Stalled => "The provider went silent. What was sent before is all there is.",
+    };
+    let json = error_json(dialect, status, code, message, request_id);
+    // Anthropic's clients tell an error by the event's name, OpenAI's by the `error` in its data.
+    let head: &[u8] = if dialect == Dialect::Anthropic { b"event: error\ndata: " } else { b"data: " };
+    Bytes::from([head, &json, b"\n\n"].concat())
+}
+
+#[derive(Serialize)]
+struct OpenAiError<'a> {
+    error: OpenAiDetail<'a>,
+    detail: &'a str,
+}
+
+#[derive(Serialize)]
+struct OpenAiDetail<'a> {
+    message: &'a str,
+    r#type: &'a str,
+    param: Option<&'a str>,
+    code: &'a str,
+}
+
+#[derive(Serialize)]
+struct AnthropicError<'a> {
+    r#type: &'a str,
+    error: AnthropicDetail<'a>,
+    request_id: &'a str,
+    detail: &'a str,
+}
+
+#[derive(Serialize)]
+struct AnthropicDetail<'a> {
+    r#type: &'a str,
+    message: &'a str,
+    /// Beyond Anthropic's own form: clients pass over it, and programs can tell refusals apart.
+    code: &'a str,
+}
+
+fn error_json(dialect: Dialect, status: StatusCode, code: &str, message: &str, request_id: &str) -> Bytes {
+    let json = match dialect {
+        Dialect::Anthropic => serde_json::to_vec(&AnthropicError {
+            r#type: "error",
+            error: AnthropicDetail { r#type: anthropic_type(status), message, code },
+            request_id,
+            detail: message,
+        }),
+        Dialect::OpenAi | Dialect::Any => serde_json::to_vec(&OpenAiError {
+            error: OpenAiDetail { message, r#type: openai_type(status), param: None, code },
+            detail: message,
+        }),
+    };
+    Bytes::from(json.expect("plain text fields always serialise"))
+}
+
+/// Anthropic's API reference, «Errors».
+fn anthropic_type(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        401 => "authentication_error",
+        403 => "permission_error",
+        404 => "not_found_error",
+        413 => "request_too_large",
+        429 => "rate_limit_error",
+        408 | 504 => "timeout_error",
+        503 | 529 => "overloaded_error",
+        400..=499 => "invalid_request_error",
+        _ => "api_error",
+    }
+}
+
+/// OpenAI's API reference, «Error codes».
+fn openai_type(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        401 => "authentication_error",
+        403 => "permission_error",
+        429 => "rate_limit_error",
+        400..=499 => "invalid_request_error",
+        503 => "service_unavailable_error",
+        _ => "server_error",
+    }
+}
+
+impl From<HeadError> for Rejection {
+    fn from(error: HeadError) -> Rejection {
+        match error {
+            HeadError::HostCount | HeadError::Host | HeadError::Target | HeadError::Upgrade => {
+                Rejection::new(StatusCode::BAD_REQUEST, "malformed_request", error.to_string()).final_()
+            }
+        }
+    }
+}
+
+impl From<RouteError> for Rejection {
+    fn from(error: RouteError) -> Rejection {
+        match error {
+            RouteError::Unknown => {
+                let message =
+                    "There is no such route here. See the README for those there are, or declare it under `routes`.";
+                Rejection::new(StatusCode::NOT_FOUND, "unknown_route", message).final_()
+            }
+            RouteError::Ambiguous(why) => {
+                Rejection::new(StatusCode::BAD_REQUEST, "ambiguous_path", format!("The path is ambiguous: {why}."))
+                    .final_()
+            }
+        }
+    }
+}
+
+impl From<AuthError> for Rejection {
+    fn from(error: AuthError) -> Rejection {
+        let unauthorized = |code, message: &str| Rejection::new(StatusCode::UNAUTHORIZED, code, message).final_();
+        match &error {
+            AuthError::Missing => unauthorized(
+                "missing_credential",
+                "No credential was sent. Send a key or token as `Authorization: Bearer …` or `x-api-key: …`.",
+            ),
+            AuthError::Conflicting => Rejection::new(
+                StatusCode::BAD_REQUEST,
+                "conflicting_credentials",
+                "The request carries more than one credential. Send exactly one.",
+            )
+            .final_(),
+            AuthError::Malformed | AuthError::Refused => {
+                unauthorized("invalid_api_key", "The credential is not valid.")
+            }
+            AuthError::Expired => unauthorized("expired_credential", "The credential has expired."),
+            AuthError::Token(reason) => unauthorized("invalid_token", "The token is not valid.").because(reason),
+            AuthError::Overloaded => Rejection::overloaded(&error),
+            AuthError::Unavailable(_) | AuthError::Undecided(_) => Rejection::unavailable(&error),
+        }
+    }
+}
+
+impl From<PolicyError> for Rejection {
+    fn from(error: PolicyError) -> Rejection {
+        let forbidden = |code, message: String| Rejection::new(StatusCode::FORBIDDEN, code, message).final_();
+        match error {
+            PolicyError::TenantNotActive(status) => {
+                forbidden("tenant_not_active", "The tenant is not active.".into()).because(status.as_str())
+            }
+            PolicyError::ScopeMissing { needed } => {
+                forbidden("scope_missing", format!("The credential lacks the scope {needed}."))
+            }
+            PolicyError::ModelNotAllowed { model } => {
+                let model: String = model.chars().filter(|c| !c.is_control()).take(100).collect();
+                forbidden("model_not_allowed", format!("The credential is not good for the model `{model}`."))
+            }
+        }
+    }
+}
+
+impl From<Overloaded> for Rejection {
+    fn from(error: Overloaded) -> Rejection {
+        Rejection::overloaded(error)
+    }
+}
+
+impl From<PromptError> for Rejection {
+    fn from(error: PromptError) -> Rejection {
+        let (status, code, message) = match &error {
+            PromptError::TooLarge { bytes_max } => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "body_too_large",
+                format!("The body is larger than {bytes_max} bytes, which is the most that is read here."),
+            ),
+            PromptError::Timeout => {
+                (StatusCode::REQUEST_TIMEOUT, "body_timeout", "The body did not arrive in time.".into())
+            }
+            PromptError::Incomplete => {
+                (StatusCode::BAD_REQUEST, "body_incomplete", "The body broke off before its end.".into())
+            }
+            PromptError::Encoding => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_content_encoding",
+                "Compressed bodies are not read here. Send the body without a content-encoding.".into(),
+            ),
+            PromptError::Type => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_content_type",
+                "Send the body as `Content-Type: application/json`, in UTF-8.".into(),
+            ),
+            PromptError::Json(problem) => (
+                StatusCode::BAD_REQUEST,
+                "malformed_json",
+                format!("The body is not JSON that every parser reads alike: {problem}."),
+            ),
+            PromptError::Shape(problem) => {
+                (StatusCode::BAD_REQUEST, "invalid_body", format!("The body is not what this route takes: {problem}."))
+            }
+        };
+        Rejection::new(status, code, message).final_()
+    }
+}
+
+impl From<Blocked> for Rejection {
+    fn from(blocked: Blocked) -> Rejection {
+        let category = blocked.category.as_str();
+        let message = format!("The prompt was blocked: it looks like a prompt injection (category: {category}).");
+        Rejection::new(StatusCode::BAD_REQUEST, "prompt_injection_detected", message).final_()
+    }
+}
+
+impl From<UpstreamError> for Rejection {
+    fn from(error: UpstreamError) -> Rejection {
+        match &error {
+            UpstreamError::NoTarget(dialect) => Rejection::new(
+                StatusCode::NOT_FOUND,
+                "no_upstream",
+                format!(
+                    "No provider that is configured here speaks the {} dialect for this request.",
+                    dialect.as_str()
+                ),
+            )
+            .final_(),
+            UpstreamError::Unreachable { .. } => {
+                let message = "No provider for this request could be reached.";
+                Rejection::new(StatusCode::BAD_GATEWAY, "upstream_unreachable", message).because(&error)
+            }
+            UpstreamError::Timeout { .. } => {
+                let message = "No provider for this request answered in time.";
+                Rejection::new(StatusCode::GATEWAY_TIMEOUT, "upstream_timeout", message).because(&error)
+            }
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! The rules, as data.
+//!
+//! A rule is a phrase family: a literal that opens the search, a pattern that decides, and
+//! examples. Every example is run by the test below, so a rule reads as its own documentation.
+
+use std::ops::Range;
+
+use crate::scan::finding::{Category, Severity};
+
+mod control;
+mod exfiltration;
+mod hijacking;
+mod multilingual;
+mod overriding;
+
+/// One thing that the scan looks for.
+pub(crate) struct Rule {
+    /// `category.name`, with the language as a last part where the rule is not about English.
+    pub(crate) id: &'static str,
+    pub(crate) category: Category,
+    pub(crate) severity: Severity,
+    pub(crate) find: Find,
+    /// The pattern for words spelt out letter by letter ("i g n o r e a l l") that do not show
+    /// where a word ends, written without gaps.
+    pub(crate) joined: Option<&'static str>,
+    /// Texts that must lead to this finding.
+    #[cfg_attr(not(test), expect(dead_code, reason = "examples are for readers and tests"))]
+    pub(crate) matches: &'static [&'static str],
+    /// Texts that must not.
+    #[cfg_attr(not(test), expect(dead_code, reason = "examples are for readers and tests"))]
+    pub(crate) passes: &'static [&'static str],
+}
+
+/// How a rule finds its place in a text.
+#[derive(Clone, Copy)]
+pub(crate) enum Find {
+    /// A pattern in the language of `words`, tried only near one of the literals.
+    ///
+    /// Every match must contain a literal, and literals should be rare in honest text.
+    Words { literals: &'static [&'static str], reach: Reach, pattern: &'static str },
+    /// A look at the shape of the original text, run for every text.
+    Shape(fn(&str) -> Option<Range<usize>>),
+    /// A look at the original text that is spared for plain ASCII.
+    Hidden(fn(&str) -> Option<Range<usize>>),
+}
+
+/// Where a pattern reaches from its literals. It decides how much text is searched for each.
+#[derive(Clone, Copy)]
+pub(crate) enum Reach {
+    /// Literals stand at the start of a match.
+    Ahead,
+    /// Literals stand at the end of a match.
+    Back,
+    /// Literals stand anywhere in a match.
+    Around,
+}
+
+pub(crate) fn all() -> impl Iterator<Item = &'static Rule> {
+    [overriding::RULES, exfiltration::RULES, hijacking::RULES, control::RULES, multilingual::RULES]
+        .into_iter()
+        .flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::scan::Ruleset;
+
+    #[test]
+    fn every_rule_finds_its_matches_and_lets_its_passes_pass() {
+        let set = Ruleset::builtin();
+        let finds = |rule: &Rule, text| set.scan(text).iter().any(|f| f.rule == rule.id);
+        let mut wrong = Vec::new();
+        for rule in all() {
+            let missed = rule.matches.iter().filter(|text| !finds(rule, text));
+            wrong.extend(missed.map(|text| format!("{} misses {text:?}", rule.id)));
+            let hit = rule.passes.iter().filter(|text| finds(rule, text));
+            wrong.extend(hit.map(|text| format!("{} finds {text:?}", rule.id)));
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn every_rule_has_a_name_of_its_own_and_examples_of_both_kinds() {
+        let mut names = HashSet::new();
+        for rule in all() {
+            assert!(names.insert(rule.id), "{} stands twice", rule.id);
+            assert!(rule.id.starts_with(rule.category.as_str()), "{}", rule.id);
+            assert!(!rule.matches.is_empty() && !rule.passes.is_empty(), "{}", rule.id);
+        }
+    }
+}

@@ -1,0 +1,457 @@
+//! What operators read: one line a request, and the events of the process.
+//!
+//! Lines go through a bounded buffer to one writer thread, so that a log sink that blocks costs lines and never
+//! requests; what was dropped is counted and told (promise R46).
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::principal::Principal;
+
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub format: LogFormat,
+    /// A level, or directives as `tracing_subscriber::EnvFilter` reads them.
+    pub level: String,
+    /// Whether each request gets its line.
+    pub requests: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For a person at a terminal.
+    Text,
+}
+
+/// The default level: start, stop, reload, and everything that wants an operator's attention.
+pub const DEFAULT_LEVEL: &str = "info";
+
+impl Default for Config {
+    fn default() -> Config {
+        Config { format: LogFormat::Json, level: DEFAULT_LEVEL.into(), requests: true }
+    }
+}
+
+/// The config's level is neither a level nor a list of directives.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is no log level: write error, warn, info, debug or trace")]
+pub struct LevelError(String);
+
+/// Reads a level, for the check at start.
+pub fn parse_level(level: &str) -> Result<EnvFilter, LevelError> {
+    EnvFilter::try_new(level).map_err(|_| LevelError(level.to_owned()))
+}
+
+/// Sends the process's events to `sink`. Only the first call of a process has an effect.
+pub fn install(config: &Config, sink: &LogSink) {
+    let filter = EnvFilter::try_new(&config.level).unwrap_or_else(|_| EnvFilter::new(DEFAULT_LEVEL));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(sink.0.paints).with_writer(sink.clone());
+    let installed = match config.format {
+        LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).try_init(),
+        LogFormat::Text => builder.with_target(false).compact().try_init(),
+    };
+    // In one process several gates may start, as tests do; the first one's events are all there is to see.
+    drop(installed);
+}
+
+/// What is known of one request by the time it ends. Dropping it writes its line, once, whatever the way it ended.
+pub struct RequestLog {
+    sink: LogSink,
+    format: Option<LogFormat>,
+    pub started: Instant,
+    pub line: RequestLine,
+}
+
+/// The fields of a request's line.
+#[derive(Debug, Serialize)]
+pub struct RequestLine {
+    timestamp: String,
+    level: &'static str,
+    message: &'static str,
+    pub request_id: String,
+    pub peer: String,
+    pub method: String,
+    /// The route's declared path, never the path that was sent.
+    pub route: Arc<str>,
+    pub status: u16,
+    pub outcome: Outcome,
+    /// The refusal's code, where there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<&'static str>,
+    /// What lay beneath a refusal, for the operator.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub principal: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth_method: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<Arc<str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upstream_request_id: Option<String>,
+    pub attempts: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scan: Option<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub scan_rules: Vec<&'static str>,
+    pub bytes_in: u64,
+    pub bytes_out: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_byte_ms: Option<f64>,
+    pub total_ms: f64,
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The whole answer was handed to the client's connection.
+    Complete,
+    /// The client left before the answer was whole.
+    ClientClosed,
+    /// The upstream broke off after its first byte.
+    UpstreamFailed,
+}
+
+impl RequestLog {
+    pub fn new(sink: &LogSink, config: &Config, request_id: String, peer: String, method: String) -> RequestLog {
+        let line = RequestLine {
+            timestamp: String::new(),
+            level: "INFO",
+            message: "request",
+            request_id,
+            peer,
+            method,
+            route: Arc::from("unknown"),
+            status: 0,
+            // Until the answer was handed over whole, a request that is dropped is one whose client left.
+            outcome: Outcome::ClientClosed,
+            refusal: None,
+            cause: None,
+            tenant: None,
+            tenant_id: None,
+            principal: None,
+            auth_method: None,
+            model: None,
+            upstream: None,
+            upstream_request_id: None,
+            attempts: 0,
+            scan: None,
+            scan_rules: Vec::new(),
+            bytes_in: 0,
+            bytes_out: 0,
+            first_byte_ms: None,
+            total_ms: 0.0,
+        };
+        let format = config.requests.then_some(config.format);
+        RequestLog { sink: sink.clone(), format, started: Instant::now(), line }
+    }
+
+    pub fn identify(&mut self, principal: &Principal) {
+        self.line.tenant = Some(principal.tenant.slug.as_str().to_owned());
+        self.line.tenant_id = Some(principal.tenant.id.as_str().to_owned());
+        self.line.principal = Some(principal.id.as_str().to_owned());
+        self.line.auth_method = Some(principal.method.as_str());
+    }
+
+    pub fn first_byte(&mut self) {
+        if self.line.first_byte_ms.is_none() {
+            self.line.first_byte_ms = Some(milliseconds(self.started.elapsed()));
+        }
+    }
+}
+
+impl Drop for RequestLog {
+    fn drop(&mut self) {
+        let Some(format) = self.format else { return };
+        self.line.total_ms = milliseconds(self.started.elapsed());
+        self.line.timestamp = now();
+        match format {
+            LogFormat::Json => self.sink.push(|buffer| write_json(&self.line, buffer)),
+            LogFormat::Text => self.sink.push(|buffer| write_text(&self.line, self.sink.0.paints, buffer)),
+        }
+    }
+}
+
+/// Milliseconds with three decimals.
+fn milliseconds(span: Duration) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "a request does not last the 285 years that f64 cannot count")]
+    let microseconds = span.as_micros() as f64;
+    microseconds / 1e3
+}
+
+fn write_json(line: &RequestLine, buffer: &mut Vec<u8>) {
+    // Plain fields into memory: there is no way for this to fail.
+    drop(serde_json::to_writer(&mut *buffer, line));
+    buffer.push(b'\n');
+}
+
+/// Who asked for what, who answered, and how it went, mostly within 100 columns. Of the request's id only the end is
+/// shown, which is random and will do to find it.
+fn write_text(line: &RequestLine, paints: bool, buffer: &mut Vec<u8>) {
+    let colour = match line.status {
+        200..=399 => "\x1b[32m",
+        400..=499 => "\x1b[33m",
+        _ => "\x1b[31m",
+    };
+    let (colour, dim, plain) = if paints { (colour, "\x1b[2m", "\x1b[0m") } else { ("", "", "") };
+    let way = way(line);
+    let note = line.refusal.or(line.scan).unwrap_or_default();
+    let id = line.request_id.len().checked_sub(ID_SHOWN).and_then(|start| line.request_id.get(start..));
+    let id = id.unwrap_or(&line.request_id);
+    let written = writeln!(
+        buffer,
+        "{colour}{}{plain} {} {:20} {way:18} {:>5} B {:>5.1} ms {note} {dim}{id}{plain}",
+        line.status, line.method, line.route, line.bytes_out, line.total_ms,
+    );
+    drop(written);
+}
+
+const ID_SHOWN: usize = 8;
+
+/// From whom to whom, as far as the request came: `acme → secondary, attempt 2`.
+fn way(line: &RequestLine) -> String {
+    let tenant = line.tenant.as_deref().unwrap_or("nobody");
+    match (&line.upstream, line.attempts) {
+        (None, _) => tenant.to_owned(),
+        (Some(upstream), ..=1) => format!("{tenant} → {upstream}"),
+        (Some(upstream), attempts) => format!("{tenant} → {upstream}, attempt {attempts}"),
+    }
+}
+
+fn now() -> String {
+    OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default()
+}
+
+/// Whether colours are for this stream: a terminal, unless its user wants none (<https://no-color.org>).
+pub fn paints(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Where lines go: standard error, through a bounded buffer and a writer thread of its own.
+#[derive(Clone)]
+pub struct LogSink(Arc<Shared>);
+
+struct Shared {
+    /// Whether a person reads the lines in colour.
+    paints: bool,
+    pending: Mutex<Pending>,
+    filled: Condvar,
+    written: Condvar,
+    dropped: AtomicU64,
+}
+
+#[derive(Default)]
+struct Pending {
+    lines: Vec<u8>,
+    /// The writer thread holds lines that it took and has not written yet.
+    writing: bool,
+}
+
+/// Lines that a blocked sink may hold up before the next ones are dropped.
+const BUFFER_BYTES_MAX: usize = 4 << 20;
+/// How long lines may gather, so that a busy process writes in batches.
+const GATHER: Duration = Duration::from_millis(20);
+
+impl LogSink {
+    pub fn stderr() -> LogSink {
+        LogSink::new(io::stderr(), paints(&io::stderr()))
+    }
+
+    pub fn to(output: impl Write + Send + 'static) -> LogSink {
+        LogSink::new(output, false)
+    }
+
+    fn new(output: impl Write + Send + 'static, paints: bool) -> LogSink {
+        let shared = Arc::new(Shared {
+            paints,
+            pending: Mutex::new(Pending::default()),
+            filled: Condvar::new(),
+            written: Condvar::new(),
+            dropped: AtomicU64::new(0),
+        });
+        let writer = shared.clone();
+        let started = std::thread::Builder::new().name("log".into()).spawn(move || writer.drain(output));
+        // Without its thread the buffer fills and lines are dropped and counted: worse logs, the same service.
+        drop(started);
+        LogSink(shared)
+    }
+
+    /// Waits until what was pushed so far is written, a second at most.
+    pub fn flush(&self) {
+        let busy = |pending: &mut Pending| pending.writing || !pending.lines.is_empty();
+        drop(self.0.written.wait_timeout_while(self.0.lock(), Duration::from_secs(1), busy));
+    }
+
+    fn push(&self, write: impl FnOnce(&mut Vec<u8>)) {
+        let mut pending = self.0.lock();
+        if pending.lines.len() > BUFFER_BYTES_MAX {
+            self.0.dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let was_empty = pending.lines.is_empty();
+        write(&mut pending.lines);
+        drop(pending);
+        if was_empty {
+            self.0.filled.notify_one();
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The writer thread; it ends with the process.
+    fn drain(&self, mut output: impl Write) {
+        let mut batch = Vec::new();
+        loop {
+            self.take(&mut batch);
+            let dropped = self.dropped.swap(0, Ordering::Relaxed);
+            if dropped > 0 {
+                batch.extend_from_slice(dropped_line(dropped).as_bytes());
+            }
+            // A closed or full sink is nobody's reason to stop serving.
+            drop(output.write_all(&batch).and_then(|()| output.flush()));
+            batch.clear();
+            self.lock().writing = false;
+            self.written.notify_all();
+            std::thread::sleep(GATHER);
+        }
+    }
+
+    /// Waits for lines and takes them all.
+    fn take(&self, batch: &mut Vec<u8>) {
+        let waited = self.filled.wait_while(self.lock(), |pending| pending.lines.is_empty());
+        let mut pending = waited.unwrap_or_else(PoisonError::into_inner);
+        std::mem::swap(&mut pending.lines, batch);
+        pending.writing = true;
+    }
+}
+
+fn dropped_line(count: u64) -> String {
+    format!(
+        "{{\"level\":\"WARN\",\"message\":\"log lines were dropped because the sink was too slow\",\"dropped\":{count}}}\n"
+    )
+}
+
+/// A writer for `tracing`: each event is one push.
+pub struct EventWriter(LogSink, Vec<u8>);
+
+impl<'a> MakeWriter<'a> for LogSink {
+    type Writer = EventWriter;
+
+    fn make_writer(&'a self) -> EventWriter {
+        EventWriter(self.clone(), Vec::new())
+    }
+}
+
+impl Write for EventWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.1.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for EventWriter {
+    fn drop(&mut self) {
+        self.0.push(|buffer| buffer.append(&mut self.1));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Memory(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Memory {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn request_writes_one_line_of_json_however_it_ends() {
+        let memory = Memory::default();
+        let sink = LogSink::to(memory.clone());
+        let mut log = RequestLog::new(&sink, &Config::default(), "r1".into(), "127.0.0.1".into(), "POST".into());
+        log.line.status = 200;
+        log.line.model = Some("line\r\nbreak".into());
+        drop(log);
+        sink.flush();
+        let text = String::from_utf8(memory.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(text.lines().count(), 1, "{text}");
+        let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(line["request_id"], "r1");
+        assert_eq!(line["outcome"], "client_closed");
+        assert_eq!(line["model"], "line\r\nbreak");
+    }
+
+    #[test]
+    fn line_for_people_tells_who_answered_and_is_plain_where_no_terminal_reads_it() {
+        let memory = Memory::default();
+        let sink = LogSink::to(memory.clone());
+        let config = Config { format: LogFormat::Text, ..Config::default() };
+        let mut log = RequestLog::new(&sink, &config, "0199-abcdefgh".into(), "127.0.0.1".into(), "POST".into());
+        log.line.status = 200;
+        log.line.tenant = Some("acme".into());
+        log.line.upstream = Some("secondary".into());
+        log.line.attempts = 2;
+        drop(log);
+        sink.flush();
+        let text = String::from_utf8(memory.0.lock().unwrap().clone()).unwrap();
+        assert!(text.starts_with("200 POST unknown ") && text.ends_with(" abcdefgh\n"), "{text}");
+        assert!(text.contains(" acme → secondary, attempt 2 ") && !text.contains('\x1b'), "{text}");
+    }
+
+    /// Promise R46: the pipe behind standard error is full and nobody reads it.
+    #[test]
+    fn r46_blocked_sink_drops_lines_and_never_blocks_the_request() {
+        struct Blocked;
+        impl Write for Blocked {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                loop {
+                    std::thread::park();
+                }
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let sink = LogSink::to(Blocked);
+        for _ in 0..40_000 {
+            drop(RequestLog::new(&sink, &Config::default(), "r".into(), "p".into(), "POST".into()));
+        }
+        assert!(sink.0.dropped.load(Ordering::Relaxed) > 0);
+        assert!(sink.0.lock().lines.len() < BUFFER_BYTES_MAX + 4096);
+    }
+}

@@ -1,0 +1,212 @@
+//! The commands as an operator types them: what they print where, and with which exit code.
+
+#![expect(clippy::unwrap_used, reason = "a story that cannot go on fails where it stands")]
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+/// An operator with a directory, a config and a store in it.
+struct Operator {
+    directory: TempDir,
+}
+
+impl Operator {
+    fn new() -> Operator {
+        let directory = tempfile::tempdir().unwrap();
+        let operator = Operator { directory };
+        operator.write(
+            "wardgate.yaml",
+            "server: { listen: '127.0.0.1:0' }\nadmin: { listen: '127.0.0.1:0' }\nauth: { api_key: { hash: sha256 }, jwt: { secrets: [{ env: TEST_JWT_SECRET }] } }\nupstreams: [{ name: a, dialect: any, url: 'http://127.0.0.1:9' }]\n",
+        );
+        operator
+    }
+
+    fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.directory.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wardgate"));
+        command.args(arguments).current_dir(self.directory.path());
+        command.env_remove("WARDGATE_CONFIG").env("TEST_JWT_SECRET", "0123456789abcdef0123456789abcdef");
+        command
+    }
+
+    fn runs(&self, arguments: &[&str]) -> Said {
+        said(self.command(arguments).output().unwrap())
+    }
+
+    fn done(&self, arguments: &[&str]) -> Said {
+        let said = self.runs(arguments);
+        assert_eq!(said.code, 0, "{arguments:?}: {}", said.stderr);
+        said
+    }
+}
+
+#[derive(Debug)]
+struct Said {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+fn said(output: Output) -> Said {
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Said { code: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+#[test]
+fn k06_new_key_goes_to_stdout_once_and_is_never_listed() {
+    let operator = Operator::new();
+    operator.done(&["tenant", "create", "--name", "Acme, Inc."]);
+    let created = operator.done(&["key", "create", "--tenant", "acme-inc", "--name", "ci"]);
+    let key = created.stdout.trim();
+    assert!(key.starts_with("wgk_") && key.len() == 66 && created.stdout.lines().count() == 1, "{created:?}");
+    assert!(!created.stderr.contains(key));
+    let public_id = &key[..16];
+    for listing in [
+        operator.done(&["key", "list"]),
+        operator.done(&["key", "list", "--json"]),
+        operator.done(&["key", "show", public_id]),
+        operator.done(&["key", "show", public_id, "--json"]),
+    ] {
+        assert!(listing.stdout.contains(public_id));
+        assert!(!listing.stdout.contains(&key[17..]) && !listing.stdout.contains("sha256:"), "{listing:?}");
+    }
+}
+
+#[test]
+fn tenants_are_made_listed_suspended_and_deleted() {
+    let operator = Operator::new();
+    operator.done(&["tenant", "create", "--name", "Acme"]);
+    let twice = operator.runs(&["tenant", "create", "--name", "Acme"]);
+    assert_eq!(twice.code, 1);
+    assert!(twice.stderr.contains("acme"), "{}", twice.stderr);
+    operator.done(&["tenant", "suspend", "acme"]);
+    let list: serde_json::Value = serde_json::from_str(&operator.done(&["tenant", "list", "--json"]).stdout).unwrap();
+    assert_eq!((list[0]["slug"].as_str(), list[0]["status"].as_str()), (Some("acme"), Some("suspended")));
+    operator.done(&["tenant", "activate", "acme"]);
+    operator.done(&["tenant", "delete", "acme"]);
+    assert_ne!(operator.runs(&["tenant", "activate", "acme"]).code, 0);
+    assert_eq!(operator.runs(&["tenant", "show", "nobody"]).code, 1);
+}
+
+#[test]
+fn rotated_key_and_its_successor_are_both_shown() {
+    let operator = Operator::new();
+    operator.done(&["tenant", "create", "--name", "Acme"]);
+    let old = operator.done(&["key", "create", "--tenant", "acme"]).stdout;
+    let new = operator.done(&["key", "rotate", &old[..16], "--overlap", "24h"]).stdout;
+    assert_ne!(old[..16], new[..16]);
+    let list: serde_json::Value = serde_json::from_str(&operator.done(&["key", "list", "--json"]).stdout).unwrap();
+    assert_eq!(list.as_array().unwrap().len(), 2);
+    operator.done(&["key", "revoke", &new[..16]]);
+    let shown: serde_json::Value =
+        serde_json::from_str(&operator.done(&["key", "show", &new[..16], "--json"]).stdout).unwrap();
+    assert_eq!(shown["status"], "revoked");
+}
+
+#[test]
+fn keys_of_other_systems_are_imported_by_their_hash() {
+    let operator = Operator::new();
+    operator.done(&["tenant", "create", "--name", "Acme"]);
+    let bcrypt = "$2b$04$abcdefghijklmnopqrstuuGVPxRDBpDkSAkQ0SnSIHNjYyOXqg0tW";
+    operator.done(&["key", "import", "--tenant", "acme", "--hash", bcrypt, "--prefix", "ab12cd34"]);
+    operator.done(&["key", "import", "--tenant", "acme", "--hash", &format!("sha256:{}", "0a".repeat(32))]);
+    for wrong in ["md5:00", "$2b$99$x", "sha256:abc"] {
+        let refused = operator.runs(&["key", "import", "--tenant", "acme", "--hash", wrong, "--prefix", "p"]);
+        assert_eq!(refused.code, 2, "{wrong}: {}", refused.stderr);
+    }
+    assert_eq!(
+        operator.runs(&["key", "import", "--tenant", "acme", "--hash", bcrypt]).code,
+        2,
+        "a bcrypt hash needs its prefix"
+    );
+}
+
+#[test]
+fn token_is_minted_where_a_good_secret_is_and_nowhere_else() {
+    let operator = Operator::new();
+    operator.done(&["tenant", "create", "--name", "Acme"]);
+    let mint = ["token", "mint", "--subject", "u1", "--tenant", "acme", "--scope", "llm:invoke", "--expires-in", "7d"];
+    for algorithm in ["HS256", "HS384", "HS512"] {
+        let minted = operator.done(&[&mint[..], &["--algorithm", algorithm]].concat());
+        assert_eq!(minted.stdout.trim().split('.').count(), 3, "{minted:?}");
+        assert_eq!(minted.stdout.lines().count(), 1);
+    }
+    let endless = operator.runs(&mint[..8]);
+    assert_eq!(endless.code, 1);
+    assert!(endless.stderr.contains("--expires-in"), "{}", endless.stderr);
+    let short = said(operator.command(&mint).env("TEST_JWT_SECRET", "too-short").output().unwrap());
+    assert_eq!((short.code, short.stdout.as_str()), (1, ""));
+    assert!(short.stderr.contains("32") && !short.stderr.contains("too-short"), "{}", short.stderr);
+    let missing = said(operator.command(&mint).env_remove("TEST_JWT_SECRET").output().unwrap());
+    assert_eq!(missing.code, 1);
+    assert!(missing.stderr.contains("TEST_JWT_SECRET"), "{}", missing.stderr);
+    for wrong in [["--expires-in", "soon"], ["--algorithm", "none"], ["--algorithm", "RS256"], ["--scope", "a b"]] {
+        assert_eq!(operator.runs(&[&mint[..6], &wrong[..]].concat()).code, 2, "{wrong:?}");
+    }
+}
+
+#[test]
+fn check_tells_every_mistake_with_its_line() {
+    let operator = Operator::new();
+    assert_eq!(operator.done(&["check"]).stdout, "");
+    let bad =
+        operator.write("bad.yaml", "server:\n  lisen: x\nupstreams:\n  - { name: a, dialect: any, url: nowhere }\n");
+    let refused = operator.runs(&["check", "--config", bad.to_str().unwrap()]);
+    assert_eq!(refused.code, 1);
+    for expected in ["line 2, column 3", "did you mean `listen`?", "line 4, column", "bad.yaml"] {
+        assert!(refused.stderr.contains(expected), "{expected} is missing in {}", refused.stderr);
+    }
+    assert_eq!(operator.runs(&["serve", "--config", bad.to_str().unwrap()]).code, 1, "serve does not start with it");
+    assert_eq!(operator.runs(&["serve", "--config", "nowhere.yaml"]).code, 1);
+}
+
+#[test]
+fn schema_completions_and_migrations_are_printed() {
+    let operator = Operator::new();
+    let schema: serde_json::Value = serde_json::from_str(&operator.done(&["schema"]).stdout).unwrap();
+    assert!(schema["properties"]["upstreams"].is_object());
+    assert!(operator.done(&["completions", "bash"]).stdout.contains("wardgate"));
+    assert!(operator.done(&["migrate", "--dry-run"]).stdout.contains("V1"));
+    operator.done(&["migrate"]);
+    assert_eq!(operator.done(&["migrate", "--dry-run"]).stdout, "");
+}
+
+#[test]
+fn arguments_that_cannot_be_meant_end_with_two() {
+    let operator = Operator::new();
+    for wrong in [
+        &["frobnicate"][..],
+        &[],
+        &["tenant", "create"],
+        &["key", "create", "--tenant", "a", "--expires-in", "5y"],
+        &["mock", "--listen", "x"],
+    ] {
+        let refused = operator.runs(wrong);
+        assert_eq!(refused.code, 2, "{wrong:?}");
+        assert!(!refused.stderr.is_empty());
+    }
+    assert_eq!(operator.done(&["--version"]).stdout.trim(), concat!("wardgate ", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn healthcheck_asks_the_admin_listener() {
+    let operator = Operator::new();
+    let admin = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    assert_eq!(operator.runs(&["healthcheck", "--admin", &admin]).code, 1, "nobody is there");
+    let mut serving = operator.command(&["serve", "--admin-listen", &admin]).spawn().unwrap();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while operator.runs(&["healthcheck", "--admin", &admin]).code != 0 {
+        assert!(std::time::Instant::now() < deadline, "the gate becomes ready");
+    }
+    operator.done(&["healthcheck", "--admin", &admin, "--live"]);
+    let terminated = Command::new("kill").arg(serving.id().to_string()).status().unwrap();
+    assert!(terminated.success());
+    assert!(serving.wait().unwrap().success(), "SIGTERM ends it with 0");
+}

@@ -1,0 +1,18 @@
+//! What the product promises, one file a theme, told over one harness. PROMISES' numbers begin the tests' names.
+
+#![expect(clippy::unwrap_used, reason = "a story that cannot go on fails where it stands")]
+#![expect(clippy::disallowed_methods, reason = "what a story spawns ends with its runtime")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod authentication;
+mod bodies;
+mod failover;
+mod isolation;
+mod overload;
+mod scanning;
+mod secrecy;
+mod shutdown;
+mod streaming;
+mod transport;

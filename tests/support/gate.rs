@@ -1,0 +1,219 @@
+//! A gate in this process, on free ports, over a store of its own.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+use wardgate::app::App;
+use wardgate::auth::api_key;
+use wardgate::cli::mock::Provider;
+use wardgate::clock::{Expiry, Timestamp};
+use wardgate::config::{Config, Source};
+use wardgate::principal::{Models, Scopes};
+use wardgate::store::{NewKey, NewTenant, Store};
+use wardgate::tenant::{ScanMode, Slug, TenantPolicy};
+
+use super::client::Ask;
+use super::log::Log;
+use super::{JWT_SECRET, PROVIDER_KEY};
+
+pub(crate) fn gate() -> GateBuilder {
+    GateBuilder::default()
+}
+
+#[derive(Default)]
+pub(crate) struct GateBuilder {
+    upstreams: Vec<String>,
+    tenants: Vec<(String, TenantPolicy)>,
+    more: String,
+}
+
+impl GateBuilder {
+    /// The next upstream in order: it speaks every dialect, and is named `primary`, `secondary`, and so on.
+    pub(crate) fn upstream(self, provider: &Provider) -> GateBuilder {
+        self.upstream_at(provider.addr(), "any", "")
+    }
+
+    /// An upstream that speaks one dialect.
+    pub(crate) fn speaking(self, dialect: &str, provider: &Provider) -> GateBuilder {
+        self.upstream_at(provider.addr(), dialect, "")
+    }
+
+    /// An upstream at an address, with more of its keys in YAML's flow style.
+    pub(crate) fn upstream_at(self, address: SocketAddr, dialect: &str, more: &str) -> GateBuilder {
+        self.upstream_url(&format!("http://{address}"), dialect, more)
+    }
+
+    pub(crate) fn upstream_url(mut self, url: &str, dialect: &str, more: &str) -> GateBuilder {
+        let name = ["primary", "secondary", "third"][self.upstreams.len()];
+        self.upstreams.push(format!("{{ name: {name}, dialect: {dialect}, url: '{url}', {more} }}"));
+        self
+    }
+
+    /// A tenant with an API key of the default scopes.
+    pub(crate) fn tenant(self, slug: &str) -> GateBuilder {
+        self.tenant_with(slug, TenantPolicy::default())
+    }
+
+    pub(crate) fn scanning(self, slug: &str, mode: ScanMode) -> GateBuilder {
+        self.tenant_with(slug, TenantPolicy { scan_mode: Some(mode) })
+    }
+
+    fn tenant_with(mut self, slug: &str, policy: TenantPolicy) -> GateBuilder {
+        self.tenants.push((slug.to_owned(), policy));
+        self
+    }
+
+    /// More of the config, as whole sections of YAML.
+    pub(crate) fn config(mut self, yaml: &str) -> GateBuilder {
+        self.more.push_str(yaml);
+        self.more.push('\n');
+        self
+    }
+
+    pub(crate) async fn start(self) -> Gate {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("provider-key"), PROVIDER_KEY).unwrap();
+        std::fs::write(directory.path().join("jwt-secret"), JWT_SECRET).unwrap();
+        let config = self.resolve(&directory);
+        let store = Store::open(&config.store).await.unwrap();
+        let mut keys = HashMap::new();
+        for (slug, policy) in self.tenants {
+            let name = slug.clone();
+            let new = NewTenant::new(name, Slug::parse(&slug).unwrap(), None, policy).unwrap();
+            store.create_tenant(new).await.unwrap();
+            let key = create_key(&store, &slug, KeyTerms::default()).await;
+            keys.insert(slug, key);
+        }
+        let log = Log::default();
+        let jwt = config.auth.jwt.clone();
+        let app = App::start_with(config, log.sink()).await.unwrap();
+        Gate { app, store, keys, log, jwt, directory }
+    }
+
+    fn resolve(&self, directory: &TempDir) -> Config {
+        let at = |name: &str| directory.path().join(name).display().to_string();
+        let upstreams = self.upstreams.iter().map(|upstream| {
+            let key = format!("api_key: {{ file: '{}' }} }}", at("provider-key"));
+            format!("  - {}{key}\n", upstream.strip_suffix('}').unwrap_or(upstream))
+        });
+        let mut yaml = format!(
+            "admin: {{ listen: '127.0.0.1:0' }}\nstore: {{ url: 'sqlite:{}' }}\nupstreams:\n{}",
+            at("wardgate.db"),
+            upstreams.collect::<String>(),
+        );
+        let secrets = format!("jwt: {{ secrets: [{{ file: '{}' }}] }}", at("jwt-secret"));
+        if !self.more.contains("server:") {
+            yaml.push_str("server: { listen: '127.0.0.1:0', drain_delay: 0s }\n");
+        }
+        if !self.more.contains("auth:") {
+            yaml.push_str(&format!("auth: {{ {secrets} }}\n"));
+        }
+        yaml.push_str(&self.more.replace("JWT_SECRETS", &secrets));
+        let file = directory.path().join("wardgate.yaml");
+        std::fs::write(&file, &yaml).unwrap();
+        let source =
+            Source::read(Some(&file), std::iter::empty(), Vec::new()).unwrap_or_else(|e| panic!("{e}\n{yaml}"));
+        source.config().unwrap_or_else(|error| panic!("{error}\n{yaml}")).0
+    }
+}
+
+pub(crate) struct Gate {
+    app: App,
+    /// A second handle on the gate's store, as another process would have.
+    pub(crate) store: Store,
+    keys: HashMap<String, String>,
+    pub(crate) log: Log,
+    pub(crate) jwt: wardgate::auth::jwt::Config,
+    directory: TempDir,
+}
+
+impl Gate {
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.app.address()
+    }
+
+    /// The key of a tenant that the story began with.
+    pub(crate) fn key(&self, slug: &str) -> &str {
+        &self.keys[slug]
+    }
+
+    /// How often the gate asked its store about a key or a tenant.
+    pub(crate) fn lookups(&self) -> u64 {
+        self.app.store().lookups()
+    }
+
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// A request to any route, without a credential.
+    pub(crate) fn ask(&self, method: &str, target: &str) -> Ask {
+        Ask::new(self.address(), method, target)
+    }
+
+    /// A chat completion with the first tenant's key.
+    pub(crate) fn chat(&self, text: &str) -> Ask {
+        let body = serde_json::json!({"model": "gpt-4o", "messages": [{"role": "user", "content": text}]});
+        self.post("/v1/chat/completions", body.to_string())
+    }
+
+    /// A streamed chat completion with the first tenant's key.
+    pub(crate) fn chat_stream(&self, text: &str) -> Ask {
+        let messages = serde_json::json!([{"role": "user", "content": text}]);
+        let body = serde_json::json!({"model": "gpt-4o", "stream": true, "messages": messages});
+        self.post("/v1/chat/completions", body.to_string())
+    }
+
+    /// A message of Anthropic's dialect with the first tenant's key.
+    pub(crate) fn message(&self, text: &str, stream: bool) -> Ask {
+        let messages = serde_json::json!([{"role": "user", "content": text}]);
+        let body = serde_json::json!({"model": "claude", "max_tokens": 64, "stream": stream, "messages": messages});
+        self.post("/v1/messages", body.to_string()).header("anthropic-version", "2023-06-01")
+    }
+
+    /// A JSON body to any route, with the first tenant's key.
+    pub(crate) fn post(&self, target: &str, body: impl Into<Vec<u8>>) -> Ask {
+        let ask = self.ask("POST", target).header("content-type", "application/json").body(body);
+        match self.keys.get("acme") {
+            Some(key) => ask.bearer(key),
+            None => ask,
+        }
+    }
+
+    pub(crate) async fn create_key(&self, slug: &str, terms: KeyTerms) -> String {
+        create_key(&self.store, slug, terms).await
+    }
+}
+
+impl Gate {
+    /// Ends the gate in order, as SIGTERM does.
+    pub(crate) async fn stop(self) {
+        self.app.stop().await;
+    }
+}
+
+/// What a new key is good for.
+#[derive(Default)]
+pub(crate) struct KeyTerms {
+    pub(crate) scopes: Option<&'static str>,
+    pub(crate) model: Option<&'static str>,
+    pub(crate) expires_at: Option<i64>,
+}
+
+async fn create_key(store: &Store, slug: &str, terms: KeyTerms) -> String {
+    let config = api_key::Config { bcrypt_cost: 4, ..api_key::Config::default() };
+    let made = config.generate().unwrap();
+    let new = NewKey {
+        tenant: store.tenant(slug).await.unwrap().id.clone(),
+        public_id: made.public_id,
+        hashed_key: made.hash.to_string(),
+        name: "test".into(),
+        scopes: terms.scopes.map_or_else(Scopes::defaults, |scopes| Scopes::parse(scopes).unwrap()),
+        models: Models::from_list(terms.model.into_iter().map(String::from).collect()),
+        expiry: terms.expires_at.map_or(Expiry::Never, |at| Expiry::At(Timestamp(at))),
+    };
+    store.create_key(new).await.unwrap();
+    String::from_utf8(made.key.expose().to_vec()).unwrap()
+}

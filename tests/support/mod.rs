@@ -1,0 +1,66 @@
+//! The harness: a real gate over a real store before mock providers, told as a story.
+//!
+//! ```ignore
+//! let primary = provider("primary").await;
+//! let gate = gate().upstream(&primary).tenant("acme").start().await;
+//! let answer = gate.chat("Hi").send().await;
+//! ```
+
+mod client;
+mod gate;
+mod log;
+
+use wardgate::cli::mock::{Faults, Options, Provider};
+
+pub(crate) use client::{Ask, raw_status};
+pub(crate) use gate::{Gate, KeyTerms, gate};
+
+/// A provider that listens on a free port. It wants the key that the gate has for it, as a real one does.
+pub(crate) async fn provider(name: &str) -> Provider {
+    provider_with(name, Faults::default()).await
+}
+
+pub(crate) async fn provider_with(name: &str, faults: Faults) -> Provider {
+    let required_key = Some(PROVIDER_KEY.to_owned());
+    let options = Options { name: name.to_owned(), required_key, faults, ..Options::default() };
+    Provider::start("127.0.0.1:0".parse().unwrap(), options).await.unwrap()
+}
+
+/// A provider that takes whoever comes, as an app of one's own behind a public path does.
+pub(crate) async fn open_provider(name: &str) -> Provider {
+    let options = Options { name: name.to_owned(), ..Options::default() };
+    Provider::start("127.0.0.1:0".parse().unwrap(), options).await.unwrap()
+}
+
+/// Faults as the mock's own JSON has them.
+pub(crate) fn faults(json: &str) -> Faults {
+    Faults::parse(json.as_bytes()).unwrap()
+}
+
+/// A request past the gate.
+pub(crate) fn direct(address: std::net::SocketAddr, method: &str, target: &str) -> Ask {
+    Ask::new(address, method, target).header("content-type", "application/json")
+}
+
+/// An address at which nobody listens.
+pub(crate) fn nobody() -> std::net::SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap()
+}
+
+/// Asks again until it holds, and fails after ten seconds.
+pub(crate) async fn eventually<F>(what: &str, mut holds: impl FnMut() -> F)
+where
+    F: Future<Output = bool>,
+{
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while !holds().await {
+        assert!(std::time::Instant::now() < deadline, "{what} did not come true");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+/// The key that the gate holds for its providers, and no client ever sees.
+pub(crate) const PROVIDER_KEY: &str = "sk-canary-provider-5b1f0d9e";
+/// The secret that tokens are signed with.
+pub(crate) const JWT_SECRET: &str = "canary-signing-secret-0123456789abcdef";
