@@ -41,7 +41,7 @@ pub struct Config {
     pub hash_threads: usize,
 }
 
-/// Cost 10 takes about 65 ms of a core, once for each key and cache life.
+/// Cost 10 takes about 65 ms of a core, at a key's first use.
 pub const DEFAULT_BCRYPT_COST: u32 = 10;
 /// An entry takes about 400 bytes; a full cache some 40 MB.
 pub const DEFAULT_CACHE_ENTRIES_MAX: u64 = 100_000;
