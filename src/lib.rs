@@ -25,6 +25,7 @@ pub mod proxy;
 pub mod rejection;
 pub mod route;
 pub mod scan;
+pub mod scopes;
 pub mod secret;
 pub mod server;
 pub mod sse;

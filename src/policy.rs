@@ -5,8 +5,9 @@
 
 use std::sync::Arc;
 
-use crate::principal::{Models, Principal, Scopes};
+use crate::principal::Principal;
 use crate::route::{Access, Route};
+use crate::scopes::{Models, Scopes};
 use crate::tenant::TenantStatus;
 
 /// The proof that a request may use its route.
@@ -47,9 +48,9 @@ pub fn authorize(principal: Arc<Principal>, route: &Arc<Route>) -> Result<Permit
 fn missing(held: &Scopes, access: &Access) -> Option<String> {
     match access {
         Access::Public => None,
-        Access::AllOf(needed) => needed.iter().find(|scope| !held.contains(scope)).map(String::from),
+        Access::AllOf(needed) => needed.iter().find(|scope| !held.covers(scope)).map(String::from),
         Access::AnyOf(wanted) => {
-            let none_held = !wanted.iter().any(|scope| held.contains(scope));
+            let none_held = !wanted.iter().any(|scope| held.covers(scope));
             none_held.then(|| format!("one of {}", wanted.iter().collect::<Vec<_>>().join(", ")))
         }
     }

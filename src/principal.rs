@@ -3,34 +3,87 @@
 use std::sync::Arc;
 
 use http::HeaderValue;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::clock::Expiry;
+use crate::scopes::{Models, Scopes};
 use crate::tenant::Tenant;
 
 /// Who a request comes from. Only `auth` makes one of a credential that it verified.
+///
+/// One value serves every request of its credential for as long as it is cached, and each request holds on to it: ending
+/// it reaches them all.
 #[derive(Debug)]
 pub struct Principal {
     pub tenant: Arc<Tenant>,
     pub id: PrincipalId,
     pub method: AuthMethod,
+    pub credential: CredentialId,
     pub scopes: Scopes,
     pub models: Models,
     pub expiry: Expiry,
+    pub contact: Contact,
     /// What upstreams are told, rendered once for all the requests that this principal makes.
     pub identity: Identity,
+    pub ended: Ended,
+}
+
+/// What a verified credential says of its holder.
+pub struct Proven {
+    pub tenant: Arc<Tenant>,
+    pub id: PrincipalId,
+    pub method: AuthMethod,
+    pub credential: CredentialId,
+    pub scopes: Scopes,
+    pub models: Models,
+    pub expiry: Expiry,
+    pub contact: Contact,
 }
 
 impl Principal {
-    pub fn new(
-        tenant: Arc<Tenant>,
-        id: PrincipalId,
-        method: AuthMethod,
-        scopes: Scopes,
-        models: Models,
-        expiry: Expiry,
-    ) -> Principal {
+    pub fn new(proven: Proven) -> Principal {
+        let Proven { tenant, id, method, credential, scopes, models, expiry, contact } = proven;
         let identity = Identity::of(&tenant, &id, method);
-        Principal { tenant, id, method, scopes, models, expiry, identity }
+        let ended = Ended::default();
+        Principal { tenant, id, method, credential, scopes, models, expiry, contact, identity, ended }
+    }
+}
+
+/// By which name a credential can be revoked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CredentialId {
+    /// A key: its id is the principal's.
+    Key,
+    /// A token: its `jti`, where it has one, and the session that it was issued in, where that is ours.
+    Token { id: Option<String>, session: Option<String> },
+    /// A client certificate, or a peer whose word is believed: only the config can end it.
+    Connection,
+}
+
+/// How people know a user, where the credential tells it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Contact {
+    pub email: Option<String>,
+    pub name: Option<String>,
+}
+
+/// Whether a principal was revoked while requests of it were under way.
+#[derive(Clone, Debug, Default)]
+pub struct Ended(CancellationToken);
+
+impl Ended {
+    /// Ends every answer that streams to this principal.
+    pub fn end(&self) {
+        self.0.cancel();
+    }
+
+    pub fn has_ended(&self) -> bool {
+        self.0.is_cancelled()
+    }
+
+    /// Comes back once the principal is revoked; never, where it is not.
+    pub fn ending(&self) -> WaitForCancellationFutureOwned {
+        self.0.clone().cancelled_owned()
     }
 }
 
@@ -104,6 +157,10 @@ impl PrincipalId {
 pub enum AuthMethod {
     ApiKey,
     Jwt,
+    /// A client certificate.
+    Mtls,
+    /// The word of a listed peer.
+    TrustedHeader,
 }
 
 impl AuthMethod {
@@ -111,92 +168,8 @@ impl AuthMethod {
         match self {
             AuthMethod::ApiKey => "api_key",
             AuthMethod::Jwt => "jwt",
-        }
-    }
-}
-
-/// What a credential is good for, as a set of words such as `llm:invoke`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Scopes(Vec<String>);
-
-/// The text is no scope: scopes are printable ASCII without spaces, quotes and backslashes (RFC 6749, section 3.3).
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a scope is printable ASCII without spaces, quotes and backslashes, such as llm:invoke")]
-pub struct ScopeError;
-
-impl Scopes {
-    /// What a credential that names no scopes may do: call models and list them.
-    pub fn defaults() -> Scopes {
-        Scopes(vec!["llm:invoke".into(), "llm:models".into()])
-    }
-
-    pub fn new<S: Into<String>>(words: impl IntoIterator<Item = S>) -> Result<Scopes, ScopeError> {
-        let mut scopes = Vec::new();
-        for word in words {
-            let word = word.into();
-            if !is_scope(&word) {
-                return Err(ScopeError);
-            }
-            if !scopes.contains(&word) {
-                scopes.push(word);
-            }
-        }
-        Ok(Scopes(scopes))
-    }
-
-    /// A space-separated list, as the `scope` claim has it (RFC 8693, section 4.2).
-    pub fn parse(text: &str) -> Result<Scopes, ScopeError> {
-        Scopes::new(text.split_ascii_whitespace())
-    }
-
-    pub fn contains(&self, scope: &str) -> bool {
-        self.0.iter().any(|held| held == scope)
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
-    }
-}
-
-impl std::fmt::Display for Scopes {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0.join(" "))
-    }
-}
-
-fn is_scope(word: &str) -> bool {
-    (1..=128).contains(&word.len()) && word.bytes().all(|b| (b'!'..=b'~').contains(&b) && b != b'"' && b != b'\\')
-}
-
-/// Which models a credential may name.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Models {
-    #[default]
-    All,
-    Only(Vec<String>),
-}
-
-impl Models {
-    /// No list means every model; an empty list cannot be told from none and means the same.
-    pub fn from_list(names: Vec<String>) -> Models {
-        if names.is_empty() { Models::All } else { Models::Only(names) }
-    }
-
-    pub fn allows(&self, model: &str) -> bool {
-        match self {
-            Models::All => true,
-            Models::Only(names) => names.iter().any(|name| name == model),
-        }
-    }
-
-    pub fn names(&self) -> &[String] {
-        match self {
-            Models::All => &[],
-            Models::Only(names) => names,
+            AuthMethod::Mtls => "mtls",
+            AuthMethod::TrustedHeader => "trusted_header",
         }
     }
 }
@@ -211,22 +184,5 @@ mod tests {
         for wrong in ["", "a\r\nb", "a\0b", " a", "é", &"x".repeat(257)] {
             assert_eq!(PrincipalId::parse(wrong), Err(PrincipalIdError), "{wrong:?}");
         }
-    }
-
-    #[test]
-    fn scope_list_keeps_each_word_once_and_refuses_what_is_no_scope() {
-        let scopes = Scopes::parse("llm:invoke  session:create llm:invoke").unwrap();
-        assert_eq!(scopes.to_string(), "llm:invoke session:create");
-        assert!(scopes.contains("session:create"));
-        assert!(!scopes.contains("session:"));
-        assert!(Scopes::new(["a b"]).is_err());
-    }
-
-    #[test]
-    fn model_list_allows_its_own_names_alone() {
-        assert!(Models::All.allows("gpt-4o"));
-        let only = Models::from_list(vec!["gpt-4o".into()]);
-        assert!(only.allows("gpt-4o"));
-        assert!(!only.allows("gpt-4o-mini"));
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
+use crate::scopes::{Models, Scopes};
 
 /// A tenant as the store holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,13 @@ pub struct Tenant {
 pub struct TenantPolicy {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scan_mode: Option<ScanMode>,
+    /// What the tenant has: its keys and users get no scope that is not covered here, and hold none beyond it. `None`
+    /// is every scope but the platform's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<Scopes>,
+    /// The models that the tenant may use, whatever its keys say.
+    #[serde(default, skip_serializing_if = "Models::are_all")]
+    pub models: Models,
 }
 
 /// What happens to a prompt in which the scanner finds something.

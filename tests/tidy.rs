@@ -32,6 +32,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("health", 0),
     ("principal", 0),
     ("route", 0),
+    ("scopes", 0),
     ("secret", 0),
     ("telemetry", 0),
     ("tenant", 0),

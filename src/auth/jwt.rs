@@ -12,8 +12,9 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
 use serde::Serialize;
 
 use crate::clock::{Expiry, Timestamp};
-use crate::principal::{PrincipalId, Scopes};
+use crate::principal::PrincipalId;
 use crate::prompt::json::{Document, Kind, Value};
+use crate::scopes::Scopes;
 use crate::secret::Secret;
 use crate::tenant::Tenant;
 

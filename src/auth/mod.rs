@@ -19,7 +19,8 @@ use self::jwt::{Jwt, TokenError, VerifiedToken};
 use self::last_used::LastUsed;
 use self::tenants::Tenants;
 use crate::clock::Timestamp;
-use crate::principal::{AuthMethod, Models, Principal, Scopes};
+use crate::principal::{AuthMethod, Contact, CredentialId, Principal, Proven};
+use crate::scopes::{Models, Scopes};
 use crate::secret::Secret;
 use crate::store::{Change, ChangeKind, Store, StoreError, TenantRef};
 use crate::tenant::{Slug, Tenant, TenantId};
@@ -180,8 +181,16 @@ impl Authenticator {
         let tenant = self.tenant_of(&verified).await?;
         // A token that names no scopes is a plain user's; one that names some is good for exactly those.
         let scopes = verified.scopes.unwrap_or_else(Scopes::defaults);
-        let principal = Principal::new(tenant, verified.subject, AuthMethod::Jwt, scopes, Models::All, verified.expiry);
-        Ok(Arc::new(principal))
+        Ok(Arc::new(Principal::new(Proven {
+            tenant,
+            id: verified.subject,
+            method: AuthMethod::Jwt,
+            credential: CredentialId::Token { id: None, session: None },
+            scopes,
+            models: Models::All,
+            expiry: verified.expiry,
+            contact: Contact::default(),
+        })))
     }
 
     async fn tenant_of(&self, token: &VerifiedToken) -> Result<Arc<Tenant>, AuthError> {

@@ -14,7 +14,7 @@ use super::output::{Answer, fields, json_text, table, time_or_never};
 use super::tenant::name;
 use crate::auth::api_key::{self, KeyHash};
 use crate::clock::{Expiry, Timestamp, parse_duration};
-use crate::principal::{Models, Scopes};
+use crate::scopes::{Models, Scopes};
 use crate::secret::Secret;
 use crate::store::{KeyRecord, NewKey, Rotation, Store, check_model, check_public_id};
 

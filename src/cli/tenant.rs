@@ -102,7 +102,7 @@ async fn create(args: CreateArgs, store: &Store) -> Result<Answer, CliError> {
         None => Slug::from_name(&args.name)
             .map_err(|_| CliError::Argument("no slug can be made of this name: give one with --slug".to_owned()))?,
     };
-    let policy = TenantPolicy { scan_mode: args.scan_mode };
+    let policy = TenantPolicy { scan_mode: args.scan_mode, ..TenantPolicy::default() };
     let tenant = store.create_tenant(NewTenant::new(args.name, slug, args.schema, policy)?).await?;
     let note = format!("created tenant {} ({})", tenant.slug, tenant.id);
     if args.json { Ok(Answer::json(&TenantView::of(&tenant))?.with_note(note)) } else { Ok(Answer::note(note)) }
@@ -130,8 +130,8 @@ async fn set_status(tenant: &str, status: TenantStatus, store: &Store) -> Result
 
 async fn update(args: UpdateArgs, store: &Store) -> Result<Answer, CliError> {
     let policy = args.scan_mode.map(|choice| match choice {
-        ScanChoice::Default => TenantPolicy { scan_mode: None },
-        ScanChoice::Own(mode) => TenantPolicy { scan_mode: Some(mode) },
+        ScanChoice::Default => TenantPolicy::default(),
+        ScanChoice::Own(mode) => TenantPolicy { scan_mode: Some(mode), ..TenantPolicy::default() },
     });
     let tenant = store.update_tenant(&args.tenant, TenantUpdate { name: args.name, policy }).await?;
     Ok(Answer::note(format!("updated tenant {}", tenant.slug)))

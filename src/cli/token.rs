@@ -9,7 +9,8 @@ use super::CliError;
 use super::output::Answer;
 use crate::auth::jwt::{Config, HmacAlgorithm, NewToken};
 use crate::clock::{Expiry, Timestamp, parse_duration};
-use crate::principal::{PrincipalId, Scopes};
+use crate::principal::PrincipalId;
+use crate::scopes::Scopes;
 use crate::store::{self, Store};
 use crate::tenant::TenantStatus;
 

@@ -13,8 +13,8 @@ use super::Config;
 use super::raw::{self, MetadataPart, Raw, Span};
 use super::yaml::{Mistake, Tree};
 use crate::cors::Origins;
-use crate::principal::Scopes;
 use crate::route::{Access, AppRoute, Dialect, Pointer, RouteTable, is_declarable};
+use crate::scopes::Scopes;
 use crate::secret::SecretSource;
 use crate::store::StoreUrl;
 use crate::upstream::config::{

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::StoreError;
 use crate::clock::{Expiry, Timestamp};
-use crate::principal::{Models, Scopes};
+use crate::scopes::{Models, Scopes};
 use crate::tenant::{Slug, Tenant, TenantId, TenantPolicy};
 
 /// A key as the store holds it, with the tenant it belongs to. Whether it may be used is for `auth` to say:

@@ -10,7 +10,7 @@ use wardgate::auth::api_key;
 use wardgate::cli::mock::Provider;
 use wardgate::clock::{Expiry, Timestamp};
 use wardgate::config::{Config, Source};
-use wardgate::principal::{Models, Scopes};
+use wardgate::scopes::{Models, Scopes};
 use wardgate::store::{NewKey, NewTenant, Store};
 use wardgate::tenant::{ScanMode, Slug, TenantPolicy};
 
@@ -57,7 +57,7 @@ impl GateBuilder {
     }
 
     pub(crate) fn scanning(self, slug: &str, mode: ScanMode) -> GateBuilder {
-        self.tenant_with(slug, TenantPolicy { scan_mode: Some(mode) })
+        self.tenant_with(slug, TenantPolicy { scan_mode: Some(mode), ..TenantPolicy::default() })
     }
 
     fn tenant_with(mut self, slug: &str, policy: TenantPolicy) -> GateBuilder {

@@ -20,7 +20,7 @@ use self::form::{BadChecksum, KeyForm};
 use super::AuthError;
 use super::last_used::LastUsed;
 use crate::clock::{Expiry, Timestamp};
-use crate::principal::{AuthMethod, Principal, PrincipalId};
+use crate::principal::{AuthMethod, Contact, CredentialId, Principal, PrincipalId, Proven};
 use crate::secret::Secret;
 use crate::store::{KeyLookup, KeyRecord, Store};
 use crate::tenant::TenantId;
@@ -256,7 +256,16 @@ impl ApiKeys {
 
 fn known(record: KeyRecord) -> Result<KnownKey, AuthError> {
     let id = PrincipalId::parse(&record.id).map_err(AuthError::undecided)?;
-    let principal = Principal::new(record.tenant, id, AuthMethod::ApiKey, record.scopes, record.models, record.expiry);
+    let principal = Principal::new(Proven {
+        tenant: record.tenant,
+        id,
+        method: AuthMethod::ApiKey,
+        credential: CredentialId::Key,
+        scopes: record.scopes,
+        models: record.models,
+        expiry: record.expiry,
+        contact: Contact::default(),
+    });
     let noted_at = AtomicI64::new(record.last_used_at.map_or(0, |at| at.0));
     Ok(KnownKey { key_id: record.id, principal: Arc::new(principal), noted_at })
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::rows::{read_key, read_tenant, select_keys, select_tenants};
 use super::{Sqlite, engine, find_tenant};
 use crate::clock::{Expiry, Timestamp};
-use crate::principal::{Models, Scopes};
+use crate::scopes::{Models, Scopes};
 use crate::store::{KeyRecord, NewKey, NewTenant, Rotation, StoreError, TenantRef, TenantUpdate};
 use crate::tenant::{Slug, Tenant, TenantId, TenantStatus};
 

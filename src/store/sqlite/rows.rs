@@ -6,7 +6,8 @@ use rusqlite::Row;
 use rusqlite::types::FromSql;
 
 use crate::clock::{Expiry, Timestamp};
-use crate::principal::{Models, PrincipalId, Scopes};
+use crate::principal::PrincipalId;
+use crate::scopes::{Models, Scopes};
 use crate::store::{Change, ChangeKind, KeyRecord, StoreError, check_schema_name};
 use crate::tenant::{Slug, Tenant, TenantId, TenantStatus};
 

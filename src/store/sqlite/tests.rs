@@ -5,7 +5,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::clock::Expiry;
-use crate::principal::{Models, Scopes};
+use crate::scopes::{Models, Scopes};
 use crate::store::{ChangeKind, NewKey, NewTenant, Rotation, TenantUpdate};
 use crate::tenant::{ScanMode, Slug, TenantId, TenantPolicy, TenantStatus};
 
@@ -291,7 +291,7 @@ async fn deleted_tenant_stays_deleted_keeps_its_slug_and_gets_no_keys() {
 async fn update_changes_what_it_names_alone() {
     let bench = Bench::new().await;
     let tenant = bench.tenant("acme").await;
-    let policy = TenantPolicy { scan_mode: Some(ScanMode::Flag) };
+    let policy = TenantPolicy { scan_mode: Some(ScanMode::Flag), ..TenantPolicy::default() };
     let update = TenantUpdate { name: None, policy: Some(policy.clone()) };
     let changed = bench.store.update_tenant(tenant.id.as_str(), update).await.unwrap();
     assert_eq!((&changed.name[..], &changed.policy), ("Acme", &policy));
