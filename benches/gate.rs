@@ -122,7 +122,7 @@ impl Fixture {
         let store = Arc::new(Store::open(&config).await.expect("a new store"));
         let slug = Slug::parse("acme").expect("a slug");
         let new = NewTenant::new("Acme".into(), slug, None, TenantPolicy::default()).expect("a tenant");
-        let tenant = store.create_tenant(new).await.expect("a new tenant");
+        let tenant = store.create_tenant(new, None).await.expect("a new tenant").into_inner();
         let api_key = api_key::Config { hash: HashMethod::Sha256, ..api_key::Config::default() };
         let jwt = jwt::Config { secrets: vec![Secret::new(*SIGNING_SECRET)], ..jwt::Config::default() };
         let key = create_key(&store, &tenant, &api_key).await;
@@ -150,8 +150,10 @@ async fn create_key(store: &Store, tenant: &Tenant, config: &api_key::Config) ->
         scopes: Scopes::defaults(),
         models: Models::All,
         expiry: Expiry::Never,
+        created_by: String::new(),
+        canary: false,
     };
-    store.create_key(new).await.expect("a new key");
+    store.create_key(new, None).await.expect("a new key");
     made.key
 }
 

@@ -18,6 +18,8 @@ pub struct Tenant {
     pub status: TenantStatus,
     pub policy: TenantPolicy,
     pub created_at: Timestamp,
+    /// Counts the changes, so that nobody overwrites what another wrote meanwhile.
+    pub version: u64,
 }
 
 /// What a tenant is allowed to differ in from the config.

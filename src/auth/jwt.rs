@@ -403,6 +403,7 @@ mod tests {
             status: TenantStatus::Active,
             policy: TenantPolicy::default(),
             created_at: NOW,
+            version: 1,
         };
         let scopes = Scopes::parse("llm:invoke session:create").unwrap();
         for algorithm in [HmacAlgorithm::Hs256, HmacAlgorithm::Hs384, HmacAlgorithm::Hs512] {

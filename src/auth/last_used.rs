@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use crate::clock::Timestamp;
-use crate::store::{Store, StoreError};
+use crate::store::{KeyUse, Store, StoreError};
 
 /// Uses that were seen and are not written yet.
 #[derive(Default)]
@@ -29,6 +29,7 @@ impl LastUsed {
         if gathered.is_empty() {
             return Ok(());
         }
-        store.touch_keys(gathered.into_iter().collect()).await
+        let used = gathered.into_iter().map(|(id, at)| KeyUse { id, at, from: String::new() });
+        store.touch_keys(used.collect()).await
     }
 }

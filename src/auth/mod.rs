@@ -157,6 +157,7 @@ impl Authenticator {
     pub fn apply(&self, change: &Change) {
         match change.kind {
             ChangeKind::Key => self.keys.forget_key(&change.id),
+            ChangeKind::User | ChangeKind::Token => {}
             ChangeKind::Tenant => {
                 self.tenants.forget_all();
                 match TenantId::parse(&change.id) {

@@ -16,7 +16,7 @@ use crate::auth::api_key::{self, KeyHash};
 use crate::clock::{Expiry, Timestamp, parse_duration};
 use crate::scopes::{Models, Scopes};
 use crate::secret::Secret;
-use crate::store::{KeyRecord, NewKey, Rotation, Store, check_model, check_public_id};
+use crate::store::{KeyRecord, NewKey, Page, Rotation, Store, check_model, check_public_id};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeyCommand {
@@ -158,7 +158,7 @@ async fn create(
     store.tenant(&args.grant.tenant).await?;
     let secret = make()?;
     let new = new_key(args.grant, secret.public_id.clone(), secret.hashed_key.clone(), store).await?;
-    let record = store.create_key(new).await?;
+    let record = store.create_key(new, None).await?.into_inner();
     let note = format!("created key {} for tenant {}; it is shown this once", record.public_id, record.tenant.slug);
     reveal(&record, &secret.whole, args.json, note)
 }
@@ -174,6 +174,7 @@ async fn rotate(
         public_id: secret.public_id.clone(),
         hashed_key: secret.hashed_key.clone(),
         old_ends: Timestamp::now().after(args.overlap),
+        created_by: MAKER.to_owned(),
     };
     let (new, old) = store.rotate_key(&old.id, rotation).await?;
     let ends = time_or_never(end(old.expiry));
@@ -191,7 +192,7 @@ async fn import(
         Some(prefix) => prefix,
         None => prefix_of(&args.hash)?,
     };
-    let record = store.create_key(new_key(args.grant, public_id, args.hash, store).await?).await?;
+    let record = store.create_key(new_key(args.grant, public_id, args.hash, store).await?, None).await?.into_inner();
     let note = format!("imported key {} ({}) for tenant {}", record.public_id, record.id, record.tenant.slug);
     if args.json { Ok(Answer::json(&KeyView::of(&record))?.with_note(note)) } else { Ok(Answer::note(note)) }
 }
@@ -201,7 +202,7 @@ async fn list(tenant: Option<&str>, json: bool, store: &Store) -> Result<Answer,
         Some(tenant) => Some(store.tenant(tenant).await?.id.clone()),
         None => None,
     };
-    let keys = store.list_keys(tenant).await?;
+    let keys = store.list_keys(tenant, Page::all()).await?;
     let views: Vec<KeyView> = keys.iter().map(KeyView::of).collect();
     if json {
         return Answer::json(&views);
@@ -229,7 +230,8 @@ async fn new_key(grant: Grant, public_id: String, hashed_key: String, store: &St
     };
     let expiry = grant.expires_in.map_or(Expiry::Never, |span| Expiry::At(Timestamp::now().after(span)));
     let (name, models) = (grant.name.unwrap_or_default(), Models::from_list(grant.models));
-    Ok(NewKey { tenant, public_id, hashed_key, name, scopes, models, expiry })
+    let (created_by, canary) = (MAKER.to_owned(), false);
+    Ok(NewKey { tenant, public_id, hashed_key, name, scopes, models, expiry, created_by, canary })
 }
 
 /// The key alone on its line for a shell's `$(…)`, or the record with the key in it.
@@ -354,6 +356,9 @@ fn lifetime(text: &str) -> Result<Duration, String> {
 
 const HEADINGS: &[&str] =
     &["ID", "PREFIX", "TENANT", "NAME", "STATUS", "SCOPES", "MODELS", "EXPIRES", "REVOKED", "LAST USED", "CREATED"];
+
+/// Who makes the keys that a command makes.
+const MAKER: &str = "cli";
 
 /// Enough of a digest to tell an operator's keys apart.
 const DIGEST_PREFIX_CHARS: usize = 12;

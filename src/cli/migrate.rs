@@ -42,9 +42,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let config = Config::new(StoreUrl::Sqlite(directory.path().join("store.db")));
         let says = async |dry_run, json| said(answer(MigrateArgs { dry_run, json }, &config).await.unwrap());
-        assert_eq!(says(true, false).await.0, "V1__tenants_and_keys\n");
-        assert_eq!(says(true, true).await.0, "[\n  \"V1__tenants_and_keys\"\n]\n");
-        assert_eq!(says(false, false).await, (String::new(), "ran V1__tenants_and_keys\n".into()));
+        let (first, second) = ("V1__tenants_and_keys", "V2__users_sessions_and_versions");
+        assert_eq!(says(true, false).await.0, format!("{first}\n{second}\n"));
+        assert_eq!(says(true, true).await.0, format!("[\n  \"{first}\",\n  \"{second}\"\n]\n"));
+        assert_eq!(says(false, false).await, (String::new(), format!("ran {first}, {second}\n")));
         assert_eq!(says(false, false).await, (String::new(), "the schema is up to date\n".into()));
         assert_eq!(says(true, true).await.0, "[]\n");
     }

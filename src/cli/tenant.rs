@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::CliError;
 use super::output::{Answer, fields, table};
-use crate::store::{NewTenant, Store, TenantUpdate, check_name, check_schema_name};
+use crate::store::{NewTenant, Page, Store, TenantUpdate, check_name, check_schema_name};
 use crate::tenant::{ScanMode, Slug, Tenant, TenantPolicy, TenantStatus};
 
 #[derive(Debug, Subcommand)]
@@ -103,14 +103,14 @@ async fn create(args: CreateArgs, store: &Store) -> Result<Answer, CliError> {
             .map_err(|_| CliError::Argument("no slug can be made of this name: give one with --slug".to_owned()))?,
     };
     let policy = TenantPolicy { scan_mode: args.scan_mode, ..TenantPolicy::default() };
-    let tenant = store.create_tenant(NewTenant::new(args.name, slug, args.schema, policy)?).await?;
+    let tenant = store.create_tenant(NewTenant::new(args.name, slug, args.schema, policy)?, None).await?.into_inner();
     let note = format!("created tenant {} ({})", tenant.slug, tenant.id);
     if args.json { Ok(Answer::json(&TenantView::of(&tenant))?.with_note(note)) } else { Ok(Answer::note(note)) }
 }
 
 async fn list(json: bool, store: &Store) -> Result<Answer, CliError> {
-    let tenants = store.list_tenants().await?;
-    let views: Vec<TenantView> = tenants.iter().map(TenantView::of).collect();
+    let tenants = store.list_tenants(Page::all()).await?;
+    let views: Vec<TenantView> = tenants.iter().map(|tenant| TenantView::of(tenant)).collect();
     if json {
         return Answer::json(&views);
     }
@@ -124,7 +124,8 @@ async fn show(tenant: &str, json: bool, store: &Store) -> Result<Answer, CliErro
 }
 
 async fn set_status(tenant: &str, status: TenantStatus, store: &Store) -> Result<Answer, CliError> {
-    let tenant = store.set_tenant_status(tenant, status).await?;
+    let update = TenantUpdate { status: Some(status), ..TenantUpdate::default() };
+    let tenant = store.update_tenant(tenant, update, None).await?;
     Ok(Answer::note(format!("tenant {} is {}", tenant.slug, tenant.status.as_str())))
 }
 
@@ -133,7 +134,8 @@ async fn update(args: UpdateArgs, store: &Store) -> Result<Answer, CliError> {
         ScanChoice::Default => TenantPolicy::default(),
         ScanChoice::Own(mode) => TenantPolicy { scan_mode: Some(mode), ..TenantPolicy::default() },
     });
-    let tenant = store.update_tenant(&args.tenant, TenantUpdate { name: args.name, policy }).await?;
+    let update = TenantUpdate { name: args.name, policy, status: None };
+    let tenant = store.update_tenant(&args.tenant, update, None).await?;
     Ok(Answer::note(format!("updated tenant {}", tenant.slug)))
 }
 

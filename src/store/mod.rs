@@ -1,4 +1,4 @@
-//! Tenants, keys and the feed of their changes, as the database keeps them. The only room that speaks SQL.
+//! Tenants, keys, users, sessions and the feed of their changes, as the database keeps them. The only room that speaks SQL.
 //!
 //! Callers see records that were parsed on the way out and errors that say what can be done; what the engine said goes
 //! to the log through `source()`, without statements and without values. A row that does not parse is an error, never
@@ -11,8 +11,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use records::{
-    Change, ChangeKind, Feed, KeyLookup, KeyRecord, NewKey, NewTenant, Rotation, TenantRef, TenantUpdate, check_model,
-    check_name, check_public_id, check_schema_name,
+    Change, ChangeKind, Created, Email, EmailError, Feed, KeyLookup, KeyRecord, KeyUpdate, KeyUse, NewKey, NewRefresh,
+    NewTenant, NewUser, Once, Page, Refreshed, Rotation, Successor, TenantRef, TenantUpdate, UserRecord, UserStatus,
+    UserUpdate, check_model, check_name, check_public_id, check_schema_name,
 };
 pub use sqlite::Sqlite as Store;
 
@@ -110,12 +111,20 @@ pub enum StoreError {
     /// What is asked cannot stand beside what is stored.
     #[error("{0}")]
     Conflict(String),
-    /// `tenant` or `key`.
+    /// `tenant`, `key`, `user`, or the `cursor` that a page goes on from.
     #[error("there is no such {0}")]
     NotFound(&'static str),
     /// A value that the store does not take from anybody.
     #[error("{0}")]
     Invalid(&'static str),
+    /// The version is not the one that the caller knows: somebody was faster.
+    #[error("the record has changed since it was read")]
+    Stale,
+    #[error("the idempotency key was used for another request")]
+    Repeated,
+    /// What is wrong with one of many, counted from 0; people are told from 1. None of them was stored.
+    #[error("number {}: {error}", .index + 1)]
+    Row { index: usize, error: Box<StoreError> },
 }
 
 /// What kept the store from answering, for the log.

@@ -3,22 +3,26 @@
 //! WAL lets the readers go on while somebody writes, in this process or another (`wardgate key create` beside a
 //! running sidecar), and the `changes` table tells every process what the others did.
 
+mod change;
 mod connections;
-mod manage;
+mod keys;
+mod paging;
 mod rows;
 mod schema;
+mod sessions;
+mod tenants;
+mod users;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension};
 
 use self::connections::{Access, Lane};
-use self::rows::{read_change, read_key, read_tenant, select_keys, select_tenants};
+use self::rows::{read_all, read_change, read_key, read_tenant, select_keys, select_tenants, tenant_columns};
 use super::{Change, Config, Feed, KeyLookup, KeyRecord, Outage, StoreError, StoreUrl, TenantRef};
-use crate::clock::Timestamp;
 use crate::tenant::Tenant;
 
 /// A store that is open and whose schema is this build's.
@@ -91,22 +95,6 @@ impl Sqlite {
         self.lookup(move |connection| find_tenant(connection, &tenant)).await
     }
 
-    /// Notes when keys were last used. A time never moves back, and a key that is gone is passed over.
-    pub async fn touch_keys(&self, used: Vec<(String, Timestamp)>) -> Result<(), StoreError> {
-        if used.is_empty() {
-            return Ok(());
-        }
-        self.write(move |connection| {
-            let transaction = connection.transaction().map_err(engine)?;
-            for (id, at) in &used {
-                let mut touch = transaction.prepare_cached(TOUCH).map_err(engine)?;
-                touch.execute(params![id, at.0]).map_err(engine)?;
-            }
-            transaction.commit().map_err(engine)
-        })
-        .await
-    }
-
     /// What happened after `seq`, by this process or another.
     pub async fn changes_since(&self, seq: u64) -> Result<Feed, StoreError> {
         self.read(move |connection| {
@@ -131,7 +119,7 @@ impl Sqlite {
         self.read(|connection| connection.query_row(PING, [], |_| Ok(())).optional().map_err(engine).map(drop)).await
     }
 
-    /// How many lookups reached the engine, `find_keys` and `find_tenant` together.
+    /// How many lookups reached the engine: `find_keys`, `find_tenant` and `find_user` together.
     pub fn lookups(&self) -> u64 {
         self.lookups.load(Ordering::Relaxed)
     }
@@ -176,17 +164,12 @@ async fn in_background<T: Send + 'static>(
 }
 
 fn find_keys(connection: &Connection, lookup: &KeyLookup) -> Result<Vec<KeyRecord>, StoreError> {
-    let mut query = connection.prepare_cached(FIND_KEYS).map_err(engine)?;
     // NULL is in no list, so fields that are left out find nothing.
     let field = |from: &[String], at: usize| from.get(at).cloned();
     let (public_ids, hashes) = (&lookup.public_ids, &lookup.hashes);
     let fields = (0..KeyLookup::FIELDS_MAX).map(|at| field(public_ids, at));
     let fields = fields.chain((0..KeyLookup::FIELDS_MAX).map(|at| field(hashes, at)));
-    let mut rows = query.query(rusqlite::params_from_iter(fields)).map_err(engine)?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next().map_err(engine)? {
-        found.push(read_key(row)?);
-    }
+    let found = read_all(connection, FIND_KEYS, rusqlite::params_from_iter(fields), read_key)?;
     if found.len() > KeyLookup::ROWS_MAX {
         return Err(StoreError::Unavailable(Outage::Crowded { public_id: found[0].public_id.clone() }));
     }
@@ -198,10 +181,8 @@ fn find_tenant(connection: &Connection, tenant: &TenantRef) -> Result<Option<Arc
         TenantRef::Id(id) => (TENANT_BY_ID, id.as_str()),
         TenantRef::Slug(slug) => (TENANT_BY_SLUG, slug.as_str()),
     };
-    let mut query = connection.prepare_cached(sql).map_err(engine)?;
-    let mut rows = query.query([name]).map_err(engine)?;
-    let Some(row) = rows.next().map_err(engine)? else { return Ok(None) };
-    read_tenant(row).map(Arc::new).map(Some)
+    let found = read_all(connection, sql, [name], read_tenant)?.pop();
+    Ok(found.map(Arc::new))
 }
 
 /// The oldest number still in the feed and the newest ever given; the newest comes from SQLite's own counter, which
@@ -217,13 +198,7 @@ fn feed_ends(connection: &Connection) -> Result<(u64, u64), StoreError> {
 
 fn changes_after(connection: &Connection, seq: u64) -> Result<Vec<Change>, StoreError> {
     let seq = i64::try_from(seq).unwrap_or(i64::MAX);
-    let mut query = connection.prepare_cached(CHANGES_AFTER).map_err(engine)?;
-    let mut rows = query.query([seq]).map_err(engine)?;
-    let mut changes = Vec::new();
-    while let Some(row) = rows.next().map_err(engine)? {
-        changes.push(read_change(row)?);
-    }
-    Ok(changes)
+    read_all(connection, CHANGES_AFTER, [seq], read_change)
 }
 
 /// Keeps the engine's error code alone: its messages can hold statements and names of columns.
@@ -246,8 +221,6 @@ const FIND_KEYS: &str =
     select_keys!("WHERE k.key_prefix IN (?1, ?2, ?3, ?4) OR k.hashed_key IN (?5, ?6, ?7, ?8) LIMIT 9");
 const TENANT_BY_ID: &str = select_tenants!("WHERE t.id = ?1");
 const TENANT_BY_SLUG: &str = select_tenants!("WHERE t.slug = ?1");
-const TOUCH: &str =
-    "UPDATE api_keys SET last_used_at = ?2 WHERE id = ?1 AND (last_used_at IS NULL OR last_used_at < ?2)";
 const FEED_ENDS: &str = "SELECT (SELECT min(seq) FROM changes), \
      coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'changes'), 0)";
 const CHANGES_AFTER: &str = "SELECT seq, kind, id FROM changes WHERE seq > ?1 ORDER BY seq";

@@ -221,13 +221,13 @@ async fn revoked_key_and_suspended_tenant_are_refused_soon_although_cached() {
     assert_eq!(gate.chat("Hi").send().await.status, 200);
     let public_id = revoked.rsplit_once('_').unwrap().0.to_owned();
     gate.store.revoke_key(&public_id).await.unwrap();
-    gate.store.set_tenant_status("acme", TenantStatus::Suspended).await.unwrap();
+    gate.set_status("acme", TenantStatus::Suspended).await;
     eventually("the revocation", async || gate.chat("Hi").bearer(&revoked).send().await.status == 401).await;
     eventually("the suspension", async || gate.chat("Hi").send().await.status == 403).await;
     let refused = gate.chat("Hi").send().await;
     assert_eq!(refused.code(), "tenant_not_active");
     assert_eq!(refused.header("x-should-retry"), "false");
-    gate.store.set_tenant_status("acme", TenantStatus::Active).await.unwrap();
+    gate.set_status("acme", TenantStatus::Active).await;
     eventually("the return", async || gate.chat("Hi").send().await.status == 200).await;
 }
 
@@ -326,7 +326,7 @@ async fn token_of_an_unknown_tenant_is_refused_and_of_a_suspended_one_forbidden(
     let gate = gate().upstream(&primary).tenant("acme").start().await;
     let token = mint(&gate, "u1", HmacAlgorithm::Hs256).await;
     assert_eq!(gate.chat("Hi").bearer(&token).send().await.status, 200);
-    gate.store.set_tenant_status("acme", TenantStatus::Suspended).await.unwrap();
+    gate.set_status("acme", TenantStatus::Suspended).await;
     eventually("the suspension", async || gate.chat("Hi").bearer(&token).send().await.status == 403).await;
     let mut elsewhere = (*gate.store.tenant("acme").await.unwrap()).clone();
     elsewhere.id = wardgate::tenant::TenantId::parse("nobody").unwrap();
@@ -363,8 +363,10 @@ async fn import_hash(gate: &Gate, tenant: &str, key: &str, hash: &str) {
         scopes: Scopes::defaults(),
         models: Models::All,
         expiry: Expiry::Never,
+        created_by: String::new(),
+        canary: false,
     };
-    gate.store.create_key(new).await.unwrap();
+    gate.store.create_key(new, None).await.unwrap();
 }
 
 async fn mint(gate: &Gate, subject: &str, algorithm: HmacAlgorithm) -> String {

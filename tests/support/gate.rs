@@ -11,8 +11,8 @@ use wardgate::cli::mock::Provider;
 use wardgate::clock::{Expiry, Timestamp};
 use wardgate::config::{Config, Source};
 use wardgate::scopes::{Models, Scopes};
-use wardgate::store::{NewKey, NewTenant, Store};
-use wardgate::tenant::{ScanMode, Slug, TenantPolicy};
+use wardgate::store::{NewKey, NewTenant, Store, TenantUpdate};
+use wardgate::tenant::{ScanMode, Slug, TenantPolicy, TenantStatus};
 
 use super::client::Ask;
 use super::log::Log;
@@ -82,7 +82,7 @@ impl GateBuilder {
         for (slug, policy) in self.tenants {
             let name = slug.clone();
             let new = NewTenant::new(name, Slug::parse(&slug).unwrap(), None, policy).unwrap();
-            store.create_tenant(new).await.unwrap();
+            store.create_tenant(new, None).await.unwrap();
             let key = create_key(&store, &slug, KeyTerms::default()).await;
             keys.insert(slug, key);
         }
@@ -182,6 +182,11 @@ impl Gate {
         }
     }
 
+    pub(crate) async fn set_status(&self, slug: &str, status: TenantStatus) {
+        let update = TenantUpdate { status: Some(status), ..TenantUpdate::default() };
+        self.store.update_tenant(slug, update, None).await.unwrap();
+    }
+
     pub(crate) async fn create_key(&self, slug: &str, terms: KeyTerms) -> String {
         create_key(&self.store, slug, terms).await
     }
@@ -213,7 +218,9 @@ async fn create_key(store: &Store, slug: &str, terms: KeyTerms) -> String {
         scopes: terms.scopes.map_or_else(Scopes::defaults, |scopes| Scopes::parse(scopes).unwrap()),
         models: Models::from_list(terms.model.into_iter().map(String::from).collect()),
         expiry: terms.expires_at.map_or(Expiry::Never, |at| Expiry::At(Timestamp(at))),
+        created_by: String::new(),
+        canary: false,
     };
-    store.create_key(new).await.unwrap();
+    store.create_key(new, None).await.unwrap();
     String::from_utf8(made.key.expose().to_vec()).unwrap()
 }

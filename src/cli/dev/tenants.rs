@@ -12,7 +12,7 @@ use crate::clock::{Expiry, Timestamp};
 use crate::principal::PrincipalId;
 use crate::scopes::{Models, Scopes};
 use crate::secret::Secret;
-use crate::store::{NewKey, NewTenant, Store, StoreError};
+use crate::store::{NewKey, NewTenant, Page, Store, StoreError};
 use crate::tenant::{Slug, Tenant, TenantPolicy, TenantStatus};
 
 /// Who may pass, and what each shows at the gate.
@@ -51,11 +51,11 @@ async fn demo(
         Err(StoreError::NotFound(_)) => {
             let parsed = Slug::parse(slug).expect("the demo's slugs are well formed");
             let new = NewTenant::new(name.to_owned(), parsed, None, TenantPolicy::default())?;
-            store.create_tenant(new).await?
+            store.create_tenant(new, None).await?.into_inner()
         }
         found => found?,
     };
-    for old in store.list_keys(Some(tenant.id.clone())).await? {
+    for old in store.list_keys(Some(tenant.id.clone()), Page::all()).await? {
         if old.name == KEY_NAME && old.revoked_at.is_none() {
             store.revoke_key(&old.id).await?;
         }
@@ -69,8 +69,10 @@ async fn demo(
         scopes: Scopes::defaults(),
         models: Models::All,
         expiry: Expiry::Never,
+        created_by: KEY_NAME.to_owned(),
+        canary: false,
     };
-    store.create_key(new).await?;
+    store.create_key(new, None).await?;
     Ok((Demo { slug, key: text(&made.whole), status: tenant.status }, tenant))
 }
 
@@ -124,11 +126,13 @@ mod tests {
             scopes: Scopes::defaults(),
             models: Models::All,
             expiry: Expiry::Never,
+            created_by: KEY_NAME.to_owned(),
+            canary: false,
         };
-        store.create_key(new).await.unwrap();
+        store.create_key(new, None).await.unwrap();
         let second = prepare(&store, &auth, &Temporary::make().unwrap()).await.unwrap();
-        assert_eq!(store.list_tenants().await.unwrap().len(), 2);
-        let keys = store.list_keys(Some(tenant)).await.unwrap();
+        assert_eq!(store.list_tenants(Page::all()).await.unwrap().len(), 2);
+        let keys = store.list_keys(Some(tenant), Page::all()).await.unwrap();
         let states: Vec<_> = keys.iter().map(|key| (key.name.as_str(), key.revoked_at.is_some())).collect();
         assert_eq!(states, [("dev", true), ("mine", false), ("dev", false)]);
         assert_ne!(*first.acme.key, *second.acme.key);

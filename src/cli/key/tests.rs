@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::cli::output::tests::said;
-use crate::store::{Config, NewTenant, StoreError, StoreUrl};
+use crate::store::{Config, NewTenant, StoreError, StoreUrl, TenantUpdate};
 use crate::tenant::{Slug, TenantPolicy, TenantStatus};
 
 #[derive(Parser)]
@@ -27,7 +27,7 @@ impl Desk {
         for slug in ["acme", "other"] {
             let slug = Slug::parse(slug).unwrap();
             let new = NewTenant::new("Acme".into(), slug, None, TenantPolicy::default()).unwrap();
-            store.create_tenant(new).await.unwrap();
+            store.create_tenant(new, None).await.unwrap();
         }
         Desk { _directory: directory, store }
     }
@@ -108,10 +108,11 @@ async fn no_key_is_made_for_a_tenant_that_is_absent_or_deleted() {
     let make = || panic!("a key was made for nobody");
     let absent = answer(line.command, &desk.store, make, |_| Ok(())).await.err().unwrap();
     assert!(matches!(absent, CliError::Store(StoreError::NotFound("tenant"))));
-    desk.store.set_tenant_status("acme", TenantStatus::Deleted).await.unwrap();
+    let deleted = TenantUpdate { status: Some(TenantStatus::Deleted), ..TenantUpdate::default() };
+    desk.store.update_tenant("acme", deleted, None).await.unwrap();
     let deleted = desk.says("a", &["create", "--tenant", "acme"]).await.unwrap_err();
     assert!(matches!(deleted, CliError::Store(StoreError::Conflict(_))));
-    assert!(desk.store.list_keys(None).await.unwrap().is_empty());
+    assert!(desk.store.list_keys(None, Page::all()).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -164,7 +165,7 @@ async fn ambiguous_prefix_is_an_error_that_names_the_ids() {
         desk.says("", &["import", "--tenant", tenant, "--hash", hash, "--prefix", "same"]).await.unwrap();
     }
     let refused = desk.says("", &["revoke", "same"]).await.unwrap_err().to_string();
-    let keys = desk.store.list_keys(None).await.unwrap();
+    let keys = desk.store.list_keys(None, Page::all()).await.unwrap();
     assert!(keys.iter().all(|key| key.revoked_at.is_none() && refused.contains(&key.id)), "{refused}");
     assert!(desk.says("", &["revoke", &keys[0].id]).await.is_ok());
 }

@@ -50,6 +50,13 @@ fn run(connection: &mut Connection) -> Result<(), StoreError> {
     }
 }
 
+/// Makes the schema as an earlier build did.
+#[cfg(test)]
+pub(super) fn make_at(connection: &mut Connection, version: refinery::SchemaVersion) {
+    let runner = embedded::migrations::runner().set_grouped(true).set_target(refinery::Target::Version(version));
+    runner.run(connection).unwrap();
+}
+
 /// The engine's error behind refinery's, which repeats file names and messages.
 fn failed(error: &refinery::Error) -> StoreError {
     let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<rusqlite::Error>());

@@ -1,0 +1,79 @@
+//! Tenants: named, changed, and deleted for good.
+
+use super::*;
+use crate::tenant::ScanMode;
+
+#[tokio::test]
+async fn tenant_is_found_by_each_of_its_names_and_a_name_is_never_read_as_sql() {
+    let bench = Bench::new().await;
+    let made = bench.tenant("acme").await;
+    let by_id = bench.store.find_tenant(TenantRef::Id(made.id.clone())).await.unwrap();
+    let by_slug = bench.store.find_tenant(TenantRef::Slug(made.slug.clone())).await.unwrap();
+    assert_eq!((by_id.as_ref(), by_slug.as_ref()), (Some(&made), Some(&made)));
+    let absent = bench.store.find_tenant(TenantRef::Slug(Slug::parse("other").unwrap())).await.unwrap();
+    assert!(absent.is_none());
+    for text in ["' OR '1'='1", "acme'; DROP TABLE tenants; --", "%", "acme\0", ""] {
+        assert!(matches!(bench.store.tenant(text).await, Err(StoreError::NotFound("tenant"))), "{text:?}");
+        assert!(matches!(bench.store.key(text).await, Err(StoreError::NotFound("key"))), "{text:?}");
+        assert!(bench.find(&[text], &[text]).await.unwrap().is_empty(), "{text:?}");
+    }
+    let name = "Robert'); DROP TABLE api_keys;--";
+    let update = TenantUpdate { name: Some(name.into()), policy: None, ..TenantUpdate::default() };
+    assert_eq!(bench.store.update_tenant("acme", update, None).await.unwrap().name, name);
+    bench.key(&made, "it's", "sha256:aa").await;
+    assert_eq!(bench.find(&["it's"], &[]).await.unwrap(), ["it's"]);
+}
+
+#[tokio::test]
+async fn update_changes_what_it_names_alone() {
+    let bench = Bench::new().await;
+    let tenant = bench.tenant("acme").await;
+    let policy = TenantPolicy { scan_mode: Some(ScanMode::Flag), ..TenantPolicy::default() };
+    let update = TenantUpdate { name: None, policy: Some(policy.clone()), ..TenantUpdate::default() };
+    let changed = bench.store.update_tenant(tenant.id.as_str(), update, None).await.unwrap();
+    assert_eq!((&changed.name[..], &changed.policy), ("Acme", &policy));
+    let update = TenantUpdate { name: Some("Acme II".into()), policy: None, ..TenantUpdate::default() };
+    let changed = bench.store.update_tenant("acme", update, None).await.unwrap();
+    assert_eq!((&changed.name[..], &changed.policy), ("Acme II", &policy));
+    let update = TenantUpdate { name: Some("a\nb".into()), policy: None, ..TenantUpdate::default() };
+    assert!(matches!(bench.store.update_tenant("acme", update, None).await, Err(StoreError::Invalid(_))));
+}
+
+#[tokio::test]
+async fn deleted_tenant_stays_deleted_keeps_its_slug_and_gets_no_keys() {
+    let bench = Bench::new().await;
+    let tenant = bench.tenant("acme").await;
+    let set = |status| bench.set_status("acme", status);
+    assert_eq!(set(TenantStatus::Suspended).await.unwrap().status, TenantStatus::Suspended);
+    assert_eq!(set(TenantStatus::Active).await.unwrap().status, TenantStatus::Active);
+    bench.key(&tenant, "wgk_a", "sha256:aa").await;
+    assert_eq!(set(TenantStatus::Deleted).await.unwrap().status, TenantStatus::Deleted);
+    assert!(set(TenantStatus::Deleted).await.is_ok(), "said twice is no mistake");
+    assert!(matches!(set(TenantStatus::Active).await, Err(StoreError::Conflict(_))));
+    let key = bench.store.create_key(new_key(&tenant, "wgk_b", "sha256:bb"), None).await;
+    assert!(matches!(key, Err(StoreError::Conflict(_))));
+    let rotation = rotation("wgk_b", "sha256:bb", Timestamp::now());
+    assert!(matches!(bench.store.rotate_key("wgk_a", rotation).await, Err(StoreError::Conflict(_))));
+    let update = TenantUpdate { name: Some("New".into()), policy: None, ..TenantUpdate::default() };
+    assert!(matches!(bench.store.update_tenant("acme", update, None).await, Err(StoreError::Conflict(_))));
+    let new = NewTenant::new("Acme".into(), tenant.slug.clone(), None, TenantPolicy::default()).unwrap();
+    let Err(StoreError::Conflict(told)) = bench.store.create_tenant(new, None).await else { panic!("slug was reused") };
+    assert_eq!(told, "the tenant slug `acme` is taken");
+    assert_eq!(bench.store.list_tenants(Page::all()).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn tenant_update_counts_up_and_a_stale_one_changes_nothing() {
+    let bench = Bench::new().await;
+    assert_eq!(bench.tenant("acme").await.version, 1);
+    let rename = |name: &str| TenantUpdate { name: Some(name.to_owned()), ..TenantUpdate::default() };
+    assert_eq!(bench.store.update_tenant("acme", rename("A"), Some(1)).await.unwrap().version, 2);
+    let stale = bench.store.update_tenant("acme", rename("B"), Some(1)).await;
+    assert!(matches!(stale, Err(StoreError::Stale)), "{stale:?}");
+    let seq = bench.store.latest_seq().await.unwrap();
+    let same = bench.store.update_tenant("acme", rename("A"), Some(2)).await.unwrap();
+    assert_eq!((&same.name[..], same.version), ("A", 2), "the same again is no change");
+    assert_eq!(bench.store.latest_seq().await.unwrap(), seq);
+    assert_eq!(bench.set_status("acme", TenantStatus::Suspended).await.unwrap().version, 3);
+    assert_eq!(bench.store.find_tenant(TenantRef::Slug(same.slug.clone())).await.unwrap().unwrap().version, 3);
+}
