@@ -4,17 +4,26 @@
 //! costs, beside a plain proxy, is measured by `benches/load/run`.
 
 use std::hint::black_box;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_lc_rs::error::Unspecified;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use wardgate::auth::api_key::{self, HashMethod};
-use wardgate::auth::jwt::{self, HmacAlgorithm, NewToken};
-use wardgate::auth::{self, Authenticator};
+use wardgate::auth::jwt::config::{IssuerConfig, KeySource};
+use wardgate::auth::jwt::keys::KeySet;
+use wardgate::auth::jwt::{self, HmacAlgorithm, Jwt, NewToken};
+use wardgate::auth::{self, Authenticator, Presented};
 use wardgate::clock::{Expiry, Timestamp};
 use wardgate::principal::PrincipalId;
 use wardgate::prompt::json::Document;
@@ -37,19 +46,31 @@ fn authenticating(criterion: &mut Criterion) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("threads and timers");
     let fixture = runtime.block_on(Fixture::new());
     let mut group = criterion.benchmark_group("authenticate");
-    for (name, headers) in [("cached key", fixture.with_key()), ("HS256 token", fixture.with_token())] {
+    for (name, headers) in [("cached key", fixture.with_key()), ("cached token", fixture.with_token())] {
         // The first one asks the store, and fails loudly where the fixture is wrong.
         authenticate(&runtime, &fixture.authenticator, &headers);
         group.bench_function(name, |bench| {
             bench.iter(|| authenticate(&runtime, &fixture.authenticator, black_box(&headers)));
         });
     }
+    for (name, token) in fixture.fresh_tokens() {
+        group.bench_function(format!("fresh {name} token"), |bench| {
+            bench.iter(|| verify(&runtime, fixture.authenticator.jwt(), black_box(&token)));
+        });
+    }
     group.finish();
 }
 
 fn authenticate(runtime: &Runtime, authenticator: &Authenticator, headers: &HeaderMap) {
-    let principal = runtime.block_on(authenticator.authenticate(headers)).expect("the fixture's credentials are good");
-    black_box(principal);
+    let presented = Presented { headers, peer: IpAddr::V4(Ipv4Addr::LOCALHOST), word: None, certificate: None };
+    let principal = runtime.block_on(authenticator.authenticate(&presented));
+    black_box(principal.expect("the fixture's credentials are good"));
+}
+
+/// What a token costs that is seen for the first time: everything but the look-up of its tenant.
+fn verify(runtime: &Runtime, jwt: &Jwt, token: &Secret) {
+    let verified = runtime.block_on(jwt.verify(token, Timestamp::now()));
+    black_box(verified.expect("the fixture's tokens are good"));
 }
 
 /// JSON alone; the whole reading of a body, JSON included; and the new body with two edits spliced in.
@@ -112,6 +133,7 @@ struct Fixture {
     authenticator: Authenticator,
     key: Secret,
     token: Secret,
+    outside: Vec<Outside>,
     _directory: TempDir,
 }
 
@@ -124,11 +146,19 @@ impl Fixture {
         let new = NewTenant::new("Acme".into(), slug, None, TenantPolicy::default()).expect("a tenant");
         let tenant = store.create_tenant(new, None).await.expect("a new tenant").into_inner();
         let api_key = api_key::Config { hash: HashMethod::Sha256, ..api_key::Config::default() };
-        let jwt = jwt::Config { secrets: vec![Secret::new(*SIGNING_SECRET)], ..jwt::Config::default() };
+        let outside = vec![Outside::new("RS256"), Outside::new("ES256")];
+        let issuers = outside.iter().map(Outside::config).collect();
+        let jwt = jwt::Config { secrets: vec![Secret::new(*SIGNING_SECRET)], issuers, ..jwt::Config::default() };
         let key = create_key(&store, &tenant, &api_key).await;
         let token = mint(&jwt, &tenant);
-        let authenticator = Authenticator::new(auth::Config { api_key, jwt, ..auth::Config::default() }, &store);
-        Fixture { authenticator, key, token, _directory: directory }
+        let config = auth::Config { api_key, jwt, ..auth::Config::default() };
+        let authenticator = Authenticator::open(config, &store).await.expect("a readable store");
+        Fixture { authenticator, key, token, outside, _directory: directory }
+    }
+
+    fn fresh_tokens(&self) -> Vec<(String, Secret)> {
+        let outside = self.outside.iter().map(|issuer| (issuer.algorithm.to_owned(), issuer.token()));
+        [("HS256".to_owned(), self.token.clone())].into_iter().chain(outside).collect()
     }
 
     fn with_key(&self) -> HeaderMap {
@@ -137,6 +167,51 @@ impl Fixture {
 
     fn with_token(&self) -> HeaderMap {
         with_credential(&self.token)
+    }
+}
+
+/// An identity provider with one key.
+struct Outside {
+    algorithm: &'static str,
+    key: KeyPair,
+}
+
+impl Outside {
+    fn new(algorithm: &'static str) -> Outside {
+        let kind = if algorithm == "RS256" { &PKCS_RSA_SHA256 } else { &PKCS_ECDSA_P256_SHA256 };
+        Outside { algorithm, key: KeyPair::generate_for(kind).expect("a new key") }
+    }
+
+    fn name(&self) -> String {
+        format!("https://{}.example", self.algorithm)
+    }
+
+    fn config(&self) -> IssuerConfig {
+        let keys = KeySet::of_pem(&self.key.public_key_pem()).expect("a public key");
+        IssuerConfig::new(&self.name(), KeySource::Fixed(Arc::new(keys)))
+    }
+
+    fn token(&self) -> Secret {
+        let claims = serde_json::json!({
+            "iss": self.name(), "sub": "bench", "tenant_id": "acme", "scope": "llm:invoke llm:models",
+            "iat": Timestamp::now().0, "exp": Timestamp::now().0 + 3600, "jti": "0197b2f0-9a7e-7cc3-8b5e-0242ac120003",
+        });
+        let header = format!(r#"{{"alg":"{}","typ":"at+jwt"}}"#, self.algorithm);
+        let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims.to_string()));
+        let signature = self.sign(message.as_bytes()).expect("the private key that was just made");
+        Secret::new(format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature)))
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Unspecified> {
+        let (key, random) = (self.key.serialized_der(), SystemRandom::new());
+        if self.algorithm == "ES256" {
+            let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, key).map_err(|_| Unspecified)?;
+            return Ok(key.sign(&random, message)?.as_ref().to_vec());
+        }
+        let key = RsaKeyPair::from_pkcs8(key).map_err(|_| Unspecified)?;
+        let mut signature = vec![0; key.public_modulus_len()];
+        key.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature)?;
+        Ok(signature)
     }
 }
 
@@ -161,11 +236,9 @@ fn mint(config: &jwt::Config, tenant: &Tenant) -> Secret {
     let (subject, scopes) = (PrincipalId::parse("bench").expect("a subject"), Scopes::defaults());
     let now = Timestamp::now();
     let token = NewToken {
-        subject: &subject,
-        tenant,
         scopes: Some(&scopes),
         expiry: Expiry::At(now.after(Duration::from_secs(3600))),
-        algorithm: HmacAlgorithm::Hs256,
+        ..NewToken::access(&subject, tenant, HmacAlgorithm::Hs256)
     };
     config.mint(&token, now).expect("a signed token")
 }

@@ -3,24 +3,26 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::{Request, Response};
 use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::admin;
+use crate::account::Account;
+use crate::admin::{self, Api};
 use crate::auth::Authenticator;
 use crate::config::Config;
 use crate::cors::Cors;
 use crate::health::Readiness;
 use crate::limits::Limits;
+use crate::manage::Manage;
 use crate::proxy::{Proxy, Relayed, Rules};
 use crate::route::RouteTable;
 use crate::scan::Scan;
 use crate::server::{self, Draining, Stop, Workers};
-use crate::store::{Feed, Store, StoreError};
+use crate::store::{Store, StoreError};
 use crate::telemetry::{self, LogSink};
 use crate::upstream::{Directory, DirectoryError, Upstreams};
 
@@ -30,6 +32,7 @@ pub struct App {
     admin_address: SocketAddr,
     store: Arc<Store>,
     auth: Arc<Authenticator>,
+    manage: Arc<Manage>,
     readiness: Readiness,
     workers: Workers,
     stop: Stop,
@@ -56,6 +59,10 @@ pub enum StartError {
 
 /// How often the store is asked what has changed: a revoked key is refused within twice this.
 const CHANGES_INTERVAL: Duration = Duration::from_millis(250);
+/// How often revoked tokens that expired since are forgotten.
+const RELOAD_INTERVAL: Duration = Duration::from_secs(600);
+/// The config is read once, at the start.
+const GENERATION: u64 = 1;
 /// How often the times of last use are written.
 const LAST_USED_INTERVAL: Duration = Duration::from_secs(2);
 
@@ -69,19 +76,23 @@ impl App {
 
     /// Starts everything with log lines going to `sink`.
     pub async fn start_with(config: Config, sink: LogSink) -> Result<App, StartError> {
+        let view = config.view(GENERATION);
         let directory = Arc::new(Directory::new(config.upstreams)?);
         let store = Arc::new(Store::open(&config.store).await?);
-        let seq = store.latest_seq().await?;
-        let auth = Arc::new(Authenticator::new(config.auth, &store));
+        let account_prefix = config.auth.session.as_ref().map(|session| session.prefix.clone());
+        let auth = Arc::new(Authenticator::open(config.auth.clone(), &store).await?);
+        let manage = Arc::new(Manage::new(store.clone(), &config.auth, Some(auth.clone())));
+        let api = Api::new(manage.clone(), auth.clone(), config.admin.token, view);
         let listener = listen(config.server.listen, "server.listen").await?;
-        let admin_listener = listen(config.admin, "admin.listen").await?;
+        let admin_listener = listen(config.admin.listen, "admin.listen").await?;
         let address = listener.local_addr()?;
         let admin_address = admin_listener.local_addr()?;
         let readiness = Readiness::default();
         let rules = Arc::new(Rules {
-            routes: RouteTable::new(&config.routes),
+            routes: RouteTable::new(&config.routes).with_account(account_prefix.as_deref()),
             cors: Cors::new(config.cors),
             auth: auth.clone(),
+            account: Account::new(auth.clone(), manage.clone(), &config.prompt),
             limits: Limits::new(config.limits),
             prompt: config.prompt,
             scan: Scan::new(config.scan),
@@ -95,9 +106,10 @@ impl App {
         let workers = Workers::start(services, &config.server, &draining)?;
         let accepting = spawn(workers.acceptor().accept(listener, draining.clone()));
         let background = vec![
-            spawn(follow_changes(store.clone(), auth.clone(), seq)),
+            spawn(follow_changes(auth.clone())),
+            spawn(refresh_issuers(auth.clone())),
             spawn(write_last_used(store.clone(), auth.clone())),
-            spawn(serve_admin(admin_listener, readiness.clone(), draining)),
+            spawn(serve_admin(admin_listener, readiness.clone(), api, draining)),
         ];
         readiness.set(true);
         tracing::info!(%address, admin = %admin_address, workers = config.server.workers, "wardgate listens");
@@ -107,6 +119,7 @@ impl App {
             admin_address,
             store,
             auth,
+            manage,
             readiness,
             workers,
             stop,
@@ -124,6 +137,11 @@ impl App {
 
     pub fn admin_address(&self) -> SocketAddr {
         self.admin_address
+    }
+
+    /// What changes tenants, keys and users of this gate.
+    pub fn manage(&self) -> &Manage {
+        &self.manage
     }
 
     pub fn store(&self) -> &Store {
@@ -168,27 +186,26 @@ async fn listen(address: SocketAddr, key: &'static str) -> Result<TcpListener, S
     TcpListener::bind(address).await.map_err(|error| StartError::Listen { address, key, error })
 }
 
-/// Forgets cached answers as soon as the store says that they changed.
-async fn follow_changes(store: Arc<Store>, auth: Arc<Authenticator>, mut seq: u64) {
+/// Forgets cached answers, and ends what was revoked, as soon as the store says so.
+async fn follow_changes(auth: Arc<Authenticator>) {
     let mut interval = tokio::time::interval(CHANGES_INTERVAL);
+    let mut reloaded = Instant::now();
     loop {
         interval.tick().await;
-        match store.changes_since(seq).await {
-            Ok(Feed::Changes(changes)) => {
-                for change in changes {
-                    auth.apply(&change);
-                    seq = seq.max(change.seq);
-                }
-            }
-            Ok(Feed::Lost { latest }) => {
-                auth.forget_all();
-                seq = latest;
-            }
-            Err(error) => {
-                tracing::warn!(%error, "the store does not tell what has changed; cached answers end by their own time")
-            }
+        let mut followed = auth.catch_up().await;
+        if followed.is_ok() && reloaded.elapsed() >= RELOAD_INTERVAL {
+            followed = auth.reload_revocations().await;
+            reloaded = Instant::now();
+        }
+        if let Err(error) = followed {
+            tracing::warn!(%error, "the store does not tell what has changed; cached answers end by their own time");
         }
     }
+}
+
+/// Keeps the keys of outside issuers fresh.
+async fn refresh_issuers(auth: Arc<Authenticator>) {
+    auth.jwt().refresh().await;
 }
 
 async fn write_last_used(store: Arc<Store>, auth: Arc<Authenticator>) {
@@ -201,8 +218,8 @@ async fn write_last_used(store: Arc<Store>, auth: Arc<Authenticator>) {
     }
 }
 
-async fn serve_admin(listener: TcpListener, readiness: Readiness, mut draining: Draining) {
-    let served = admin::serve(listener, readiness, async move { draining.refusing().await }).await;
+async fn serve_admin(listener: TcpListener, readiness: Readiness, api: Api, mut draining: Draining) {
+    let served = admin::serve(listener, readiness, api, async move { draining.refusing().await }).await;
     if let Err(error) = served {
         tracing::error!(%error, "the admin listener failed");
     }

@@ -50,6 +50,9 @@ impl Expiry {
 #[error("`{0}` is not a duration: write a number and a unit, such as 500ms, 30s, 15m, 24h, 30d or 2w")]
 pub struct DurationError(String);
 
+/// Longer than anything lasts, and short enough that no end of it is past the year 9999 for a long time.
+const SPAN_MAX: Duration = Duration::from_secs(5000 * 365 * 86_400);
+
 /// Reads `500ms`, `30s`, `15m`, `24h`, `30d`, `2w`: one whole number and one unit.
 pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     let refused = || DurationError(text.chars().take(32).collect());
@@ -65,7 +68,8 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
         _ => return Err(refused()),
     };
     let number: u64 = number.parse().map_err(|_| refused())?;
-    number.checked_mul(milliseconds).map(Duration::from_millis).ok_or_else(refused)
+    let span = number.checked_mul(milliseconds).map(Duration::from_millis).ok_or_else(refused)?;
+    if span <= SPAN_MAX { Ok(span) } else { Err(refused()) }
 }
 
 #[cfg(test)]
@@ -77,7 +81,9 @@ mod tests {
         assert_eq!(parse_duration("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(parse_duration("30d"), Ok(Duration::from_secs(30 * 86_400)));
         assert_eq!(parse_duration("2w"), Ok(Duration::from_secs(14 * 86_400)));
-        for wrong in ["", "5", "d", "-5s", "5 s", "1.5h", "5y", "99999999999999999999d", "18446744073709551615w"] {
+        for wrong in
+            ["", "5", "d", "-5s", "5 s", "1.5h", "5y", "2000000d", "99999999999999999999d", "18446744073709551615w"]
+        {
             assert!(parse_duration(wrong).is_err(), "{wrong:?} must be refused");
         }
     }

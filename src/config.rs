@@ -5,6 +5,7 @@
 
 mod raw;
 mod resolve;
+mod view;
 mod yaml;
 
 use std::fmt;
@@ -18,14 +19,15 @@ pub use self::yaml::{Mistake, Place};
 use self::raw::Raw;
 use self::resolve::Resolver;
 use self::yaml::Tree;
+use crate::digest::hex;
 use crate::route::AppRoute;
-use crate::{auth, cors, limits, prompt, scan, server, store, telemetry, upstream};
+use crate::{admin, auth, cors, limits, prompt, scan, server, store, telemetry, upstream};
 
 /// Everything that a gate needs, resolved.
 #[derive(Clone)]
 pub struct Config {
     pub server: server::Config,
-    pub admin: SocketAddr,
+    pub admin: admin::Config,
     pub store: store::Config,
     pub auth: auth::Config,
     pub trusted_peers: Vec<IpNet>,
@@ -36,6 +38,8 @@ pub struct Config {
     pub cors: cors::Config,
     pub telemetry: telemetry::Config,
     pub routes: Vec<AppRoute>,
+    /// SHA-256 of the file, the variables and the flags that it was read from, in hexadecimal digits.
+    pub hash: String,
 }
 
 /// A config as it was found, decoded and not yet resolved.
@@ -43,6 +47,7 @@ pub struct Source {
     tree: Tree,
     raw: Raw,
     file: Option<PathBuf>,
+    hash: String,
     mistakes: Vec<Mistake>,
 }
 
@@ -76,18 +81,21 @@ impl Source {
             None => String::new(),
         };
         let mut tree = Tree::parse(&text).map_err(failed)?;
-        let mut mistakes = override_by_variables(&mut tree, variables);
+        let ours = in_order(variables);
+        let hash = hash(&text, &ours, &flags);
+        let mut mistakes = override_by_variables(&mut tree, ours);
         for flag in flags {
             mistakes.extend(tree.set(flag.path, &flag.text, Place::Flag(flag.flag.into())).err());
         }
         let (raw, undecodable) = tree.decode::<Raw>();
         mistakes.extend(undecodable);
-        Ok(Source { tree, raw: raw.unwrap_or_default(), file: file.map(Path::to_owned), mistakes })
+        Ok(Source { tree, raw: raw.unwrap_or_default(), file: file.map(Path::to_owned), hash, mistakes })
     }
 
     /// The whole config, with its warnings, or every mistake in it.
     pub fn config(self) -> Result<(Config, Vec<Mistake>), Mistakes> {
-        self.resolve(|resolver| resolver.config())
+        let hash = self.hash.clone();
+        self.resolve(|resolver| resolver.config(hash))
     }
 
     /// What commands on tenants and keys need; mistakes elsewhere do not stop them.
@@ -119,10 +127,34 @@ pub fn schema() -> schemars::Schema {
     schemars::schema_for!(Raw)
 }
 
-fn override_by_variables(tree: &mut Tree, variables: impl Iterator<Item = (String, String)>) -> Vec<Mistake> {
+/// The variables that override, in order, so that the elements of a list come one after the other.
+fn in_order(variables: impl Iterator<Item = (String, String)>) -> Vec<(String, String)> {
     let mut ours: Vec<(String, String)> = variables.filter(|(name, _)| name.starts_with(VARIABLE_PREFIX)).collect();
-    // In order, so that the elements of a list come one after the other.
     ours.sort();
+    ours
+}
+
+/// No secret is in it: a config names secrets, and never holds them. A NUL stands between the parts, which none can hold.
+fn hash(text: &str, variables: &[(String, String)], flags: &[Override]) -> String {
+    let mut digest = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
+    let mut part = |text: &str| {
+        digest.update(text.as_bytes());
+        digest.update(b"\0");
+    };
+    part(text);
+    for (name, value) in variables {
+        part(name);
+        part(value);
+    }
+    for flag in flags {
+        part(flag.flag);
+        part(&flag.path.join("."));
+        part(&flag.text);
+    }
+    hex(digest.finish().as_ref())
+}
+
+fn override_by_variables(tree: &mut Tree, ours: Vec<(String, String)>) -> Vec<Mistake> {
     let set = |(name, text): (String, String)| {
         let path = name[VARIABLE_PREFIX.len()..].to_ascii_lowercase();
         let path: Vec<&str> = path.split("__").collect();

@@ -1,5 +1,7 @@
 //! Header names that Wardgate owns, and what never passes from one side to the other.
 
+use std::net::{IpAddr, SocketAddr};
+
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::uri::Authority;
@@ -9,6 +11,8 @@ pub const X_TENANT_ID: HeaderName = HeaderName::from_static("x-tenant-id");
 pub const X_TENANT_SLUG: HeaderName = HeaderName::from_static("x-tenant-slug");
 pub const X_PRINCIPAL_ID: HeaderName = HeaderName::from_static("x-principal-id");
 pub const X_AUTH_METHOD: HeaderName = HeaderName::from_static("x-auth-method");
+/// The addresses that a request came by, the nearest one last. No standard says so, and every proxy does it.
+pub const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// The request's id as OpenAI's clients read it.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The request's id as Anthropic's clients read it.
@@ -107,6 +111,47 @@ fn is_host(host: &str) -> bool {
     host.bytes().all(plain) && host.parse::<Authority>().is_ok_and(|authority| !authority.host().is_empty())
 }
 
+/// What a request's headers say of its tenant and principal, read before they are taken out.
+#[derive(Clone, Debug, Default)]
+pub struct Claimed {
+    pub tenant_ids: Vec<HeaderValue>,
+    pub tenant_slugs: Vec<HeaderValue>,
+    pub principals: Vec<HeaderValue>,
+}
+
+impl Claimed {
+    pub fn read(headers: &HeaderMap) -> Claimed {
+        let values = |name: HeaderName| headers.get_all(name).iter().cloned().collect();
+        Claimed {
+            tenant_ids: values(X_TENANT_ID),
+            tenant_slugs: values(X_TENANT_SLUG),
+            principals: values(X_PRINCIPAL_ID),
+        }
+    }
+
+    /// Every tenant that is named, by id or slug.
+    pub fn tenants(&self) -> impl Iterator<Item = &HeaderValue> {
+        self.tenant_ids.iter().chain(&self.tenant_slugs)
+    }
+}
+
+/// Who the client was, by the word of the proxies in front: the nearest address in `X-Forwarded-For` that is not one of
+/// them. `None` where the header is absent or malformed.
+pub fn forwarded_for(headers: &HeaderMap, is_proxy: impl Fn(IpAddr) -> bool) -> Option<IpAddr> {
+    let lines = headers.get_all(X_FORWARDED_FOR).iter().rev();
+    // What a client made up beside it, were it no text at all, does not spoil what a proxy added.
+    let parts = lines.flat_map(|line| line.as_bytes().rsplit(|b| *b == b','));
+    let mut nearest = parts.map(address);
+    nearest.find(|address| address.is_none_or(|address| !is_proxy(address))).flatten()
+}
+
+/// An address, or one with a port behind it, as some proxies write it.
+fn address(part: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(part).ok()?.trim();
+    let address = text.parse::<IpAddr>().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()));
+    address.map(|address| address.to_canonical())
+}
+
 /// Takes out every copy of a name that a client must not say. `_` counts as `-`: many servers fold the two (CVE-2025-64484).
 pub fn strip_spoofed(headers: &mut HeaderMap, peer_is_trusted: bool) {
     let spoofed = |name: &HeaderName| is_owned(name) || (!peer_is_trusted && is_forwarding(name));
@@ -173,6 +218,27 @@ fn folds_to(name: &[u8], wanted: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn client_is_the_nearest_address_that_is_no_proxy() {
+        let proxy: IpAddr = "10.0.0.7".parse().unwrap();
+        let client = |lines: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append(X_FORWARDED_FOR, HeaderValue::from_static(line));
+            }
+            forwarded_for(&headers, |address| address == proxy).map(|address| address.to_string())
+        };
+        assert_eq!(client(&["203.0.113.9"]).as_deref(), Some("203.0.113.9"));
+        // What the client made up stands before what the proxies added.
+        assert_eq!(client(&["1.1.1.1, 203.0.113.9, 10.0.0.7"]).as_deref(), Some("203.0.113.9"));
+        assert_eq!(client(&["1.1.1.1", "203.0.113.9, ::ffff:10.0.0.7"]).as_deref(), Some("203.0.113.9"));
+        assert_eq!(client(&["1.1.1.1, 203.0.113.9:51544"]).as_deref(), Some("203.0.113.9"));
+        assert_eq!(client(&["[2001:db8::1]:443, 10.0.0.7"]).as_deref(), Some("2001:db8::1"));
+        assert_eq!(client(&["203.0.113.9, unknown"]), None);
+        assert_eq!(client(&["10.0.0.7"]), None);
+        assert_eq!(client(&[]), None);
+    }
 
     fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
         let parsed =

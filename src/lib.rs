@@ -6,6 +6,7 @@
 
 #![cfg_attr(test, expect(clippy::disallowed_methods, reason = "what a test spawns ends with its runtime"))]
 
+pub mod account;
 pub mod admin;
 pub mod app;
 pub mod auth;
@@ -14,9 +15,12 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod cors;
+pub mod digest;
+pub mod fetch;
 pub mod headers;
 pub mod health;
 pub mod limits;
+pub mod manage;
 pub mod meter;
 pub mod policy;
 pub mod principal;

@@ -6,6 +6,7 @@ use http::HeaderValue;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::clock::Expiry;
+use crate::digest::hex;
 use crate::scopes::{Models, Scopes};
 use crate::tenant::Tenant;
 
@@ -47,6 +48,11 @@ impl Principal {
         let ended = Ended::default();
         Principal { tenant, id, method, credential, scopes, models, expiry, contact, identity, ended }
     }
+
+    /// Whether a scope is held, within what the tenant has.
+    pub fn holds(&self, scope: &str) -> bool {
+        self.scopes.covers(scope) && self.tenant.policy.scopes.as_ref().is_none_or(|bounds| bounds.covers(scope))
+    }
 }
 
 /// By which name a credential can be revoked.
@@ -54,8 +60,9 @@ impl Principal {
 pub enum CredentialId {
     /// A key: its id is the principal's.
     Key,
-    /// A token: its `jti`, where it has one, and the session that it was issued in, where that is ours.
-    Token { id: Option<String>, session: Option<String> },
+    /// A token: its `jti` where it is ours, else a digest of what its issuer signed; and the session of ours that it was
+    /// issued in.
+    Token { id: String, session: Option<String> },
     /// A client certificate, or a peer whose word is believed: only the config can end it.
     Connection,
 }
@@ -75,10 +82,6 @@ impl Ended {
     /// Ends every answer that streams to this principal.
     pub fn end(&self) {
         self.0.cancel();
-    }
-
-    pub fn has_ended(&self) -> bool {
-        self.0.is_cancelled()
     }
 
     /// Comes back once the principal is revoked; never, where it is not.
@@ -118,17 +121,6 @@ impl Identity {
 /// The parts of an identity are parsed to printable ASCII when they are made, so none is unfit for a header.
 fn printable(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).expect("ids and slugs are printable ASCII by construction")
-}
-
-/// Lower-case hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        text.push(char::from(DIGITS[usize::from(byte & 15)]));
-    }
-    text
 }
 
 /// The key's id, or the token's subject: 1 to 256 bytes of printable ASCII.

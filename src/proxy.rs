@@ -1,6 +1,6 @@
 //! The life of a request: `serve` decides, and is all `?`; `handle` answers and records.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
@@ -13,14 +13,16 @@ use http_body::Body;
 use ipnet::IpNet;
 use uuid::Uuid;
 
-use crate::auth::Authenticator;
+use crate::account::Account;
+use crate::auth::{Authenticator, Presented};
 use crate::call::{Call, Trace};
 use crate::cors::{self, Cors};
-use crate::headers;
+use crate::headers::{self, Claimed};
 use crate::health::{self, Readiness};
 use crate::limits::{Limits, Slot};
 use crate::meter::{Answer, Relay, is_event_stream};
 use crate::policy;
+use crate::principal::Principal;
 use crate::prompt::{self, Prompt};
 use crate::rejection::{self, Rejection};
 use crate::route::{Dialect, Endpoint, Route, RouteTable};
@@ -33,6 +35,7 @@ pub struct Rules {
     pub routes: RouteTable,
     pub cors: Cors,
     pub auth: Arc<Authenticator>,
+    pub account: Account,
     pub limits: Limits,
     pub prompt: prompt::Config,
     pub scan: Scan,
@@ -53,13 +56,31 @@ pub struct Proxy {
 const MODEL_CHARS_LOGGED: usize = 128;
 
 /// What clients receive.
-pub type Relayed = Answer<ReplyBody, Slot>;
+pub type Relayed = Answer<ReplyBody, Held>;
+
+/// What a request holds until its last byte has gone: its place, and its principal, so that a revocation finds whoever
+/// is still being answered, remembered or not.
+pub struct Held {
+    _slot: Slot,
+    principal: Option<Arc<Principal>>,
+}
+
+/// Where a request comes from, read before its spoofed headers are taken out.
+struct Origin {
+    /// Whose failed log-ins are counted, and who is noted as a key's last user: behind a listed proxy its client.
+    client: IpAddr,
+    /// Whether the peer is listed.
+    trusted: bool,
+    claimed: Claimed,
+    /// Whether what is claimed says who the tenant is.
+    believed: bool,
+}
 
 /// What a request that was not refused gets.
 enum Served {
-    /// From us: a health answer or a preflight's.
+    /// From us: a health answer, a preflight's, or an account's.
     Here(Response<Bytes>),
-    Relayed(Reply, Slot),
+    Relayed(Reply, Held),
 }
 
 impl Proxy {
@@ -80,7 +101,7 @@ impl Proxy {
         // A defect ends its own request and no other (promise R45).
         let serving = AssertUnwindSafe(self.serve(parts, body, peer, &trace, &mut log)).catch_unwind().await;
         let mut response = match serving.unwrap_or_else(|_| Err(Rejection::internal())) {
-            Ok(Served::Relayed(reply, slot)) => relay(reply, slot, log, dialect),
+            Ok(Served::Relayed(reply, held)) => relay(reply, held, log, dialect),
             Ok(Served::Here(response)) => answer(response, log),
             Err(rejection) => refuse(&rejection, log, dialect),
         };
@@ -107,7 +128,8 @@ impl Proxy {
     {
         let rules = &*self.rules;
         headers::check_head(&parts)?;
-        headers::strip_spoofed(&mut parts.headers, rules.trusts(peer));
+        let origin = rules.origin(peer.ip(), &parts.headers);
+        headers::strip_spoofed(&mut parts.headers, origin.trusted);
         if let Some(preflight) = rules.cors.preflight(&parts) {
             return Ok(Served::Here(preflight.map(|()| Bytes::new())));
         }
@@ -119,16 +141,21 @@ impl Proxy {
         let permit = match policy::admit_public(route) {
             Some(permit) => permit,
             None => {
-                let principal = rules.auth.authenticate(&parts.headers).await?;
+                let presented = origin.presented(&parts.headers);
+                let principal = rules.auth.authenticate(&presented).await.inspect_err(|error| error.record(log))?;
                 log.identify(&principal);
-                policy::authorize(principal, route)?
+                policy::authorize(principal, route, parts.uri.path(), &origin.claimed, origin.believed)?
             }
         };
         let slot = rules.limits.admit(&permit)?;
+        if let Endpoint::Account(endpoint) = route.endpoint {
+            let answer = rules.account.answer(endpoint, &permit, &parts, body, origin.client, log).await;
+            return Ok(Served::Here(answer.inspect_err(|error| error.record(log))?));
+        }
         let prompt = Prompt::read(route, &parts.headers, body, &rules.prompt).await?;
         log.line.bytes_in = prompt.body().len() as u64;
         log.line.model = prompt.model().map(|model| model.chars().take(MODEL_CHARS_LOGGED).collect());
-        permit.check_model(prompt.model())?;
+        permit.check_body(&prompt)?;
         let (prompt, verdict) = rules.scan.inspect(&permit, prompt).inspect_err(|blocked| blocked.record(log))?;
         verdict.record(log);
         let mut call = Call::prepare(permit, parts, prompt, trace, rules.auth.credential_headers());
@@ -136,7 +163,7 @@ impl Proxy {
             call.tell(headers::X_WARDGATE_SCAN, told);
         }
         let reply = self.upstreams.send(&call).await.inspect_err(|error| error.record(log))?;
-        Ok(Served::Relayed(reply, slot))
+        Ok(Served::Relayed(reply, Held { _slot: slot, principal: call.principal().cloned() }))
     }
 
     fn log(&self, parts: &Parts, trace: &Trace, peer: SocketAddr) -> Box<RequestLog> {
@@ -147,10 +174,21 @@ impl Proxy {
 }
 
 impl Rules {
-    fn trusts(&self, peer: SocketAddr) -> bool {
+    fn trusts(&self, peer: IpAddr) -> bool {
         // A listener on `::` sees IPv4 peers as mapped addresses.
-        let address = peer.ip().to_canonical();
+        let address = peer.to_canonical();
         self.trusted_peers.iter().any(|range| range.contains(&address))
+    }
+
+    fn origin(&self, peer: IpAddr, headers: &HeaderMap) -> Origin {
+        let trusted = self.trusts(peer);
+        let told = trusted.then(|| headers::forwarded_for(headers, |address| self.trusts(address)));
+        Origin {
+            client: told.flatten().unwrap_or(peer),
+            trusted,
+            claimed: Claimed::read(headers),
+            believed: trusted && self.auth.takes_words(),
+        }
     }
 
     /// The answer of a route that is served here.
@@ -163,14 +201,22 @@ impl Rules {
     }
 }
 
+impl Origin {
+    fn presented<'a>(&'a self, headers: &'a HeaderMap) -> Presented<'a> {
+        let word = Some(&self.claimed).filter(|_| self.believed);
+        Presented { headers, peer: self.client, word, certificate: None }
+    }
+}
+
 /// Passes an upstream's answer on. The log's line is written when its last byte has gone.
-fn relay(mut reply: Reply, slot: Slot, mut log: Box<RequestLog>, dialect: Dialect) -> Response<Relayed> {
+fn relay(mut reply: Reply, held: Held, mut log: Box<RequestLog>, dialect: Dialect) -> Response<Relayed> {
     reply.record(&mut log);
     let headers = tell_upstream(&mut reply, &log);
     let Reply { status, body, idle_timeout, .. } = reply;
     let id = log.line.request_id.clone();
     let error_event = move |broken| rejection::error_event(broken, dialect, &id);
-    let relay = Relay::new(body, &headers, idle_timeout, slot, log, error_event);
+    let revocable = held.principal.as_ref().map(|principal| principal.ended.clone());
+    let relay = Relay::new(body, &headers, idle_timeout, held, revocable.as_ref(), log, error_event);
     let mut response = Response::new(Answer::Relayed(Box::new(relay)));
     *response.status_mut() = status;
     *response.headers_mut() = headers;

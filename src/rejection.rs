@@ -10,14 +10,19 @@ use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 
+use crate::account::AccountError;
 use crate::auth::AuthError;
+use crate::auth::jwt::TokenError;
+use crate::auth::session::SessionError;
 use crate::headers::{HeadError, RETRY_AFTER_MS, X_SHOULD_RETRY};
 use crate::limits::Overloaded;
+use crate::manage::ManageError;
 use crate::meter::Broken;
 use crate::policy::PolicyError;
 use crate::prompt::PromptError;
 use crate::route::{Dialect, RouteError};
 use crate::scan::Blocked;
+use crate::tenant::TenantStatus;
 use crate::upstream::UpstreamError;
 
 /// A refusal, ready to be told.
@@ -44,6 +49,9 @@ enum Retry {
 
 /// A store that failed is often back within this.
 const RETRY_UNAVAILABLE: Duration = Duration::from_secs(1);
+
+/// Long enough for the hashes that wait to be done.
+const RETRY_THROTTLED: Duration = Duration::from_secs(1);
 
 impl Rejection {
     fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Rejection {
@@ -80,6 +88,11 @@ impl Rejection {
     pub fn internal() -> Rejection {
         Rejection::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "The gate failed to handle the request.")
             .final_()
+    }
+
+    /// What a caller can mend, in a sentence.
+    pub fn message(&self) -> &str {
+        &self.message
     }
 
     /// The body, in the dialect that the caller reads.
@@ -125,10 +138,12 @@ pub fn error_event(broken: Broken, dialect: Dialect, request_id: &str) -> Bytes 
     let (status, code) = match broken {
         Broken::Reset => (StatusCode::BAD_GATEWAY, "upstream_interrupted"),
         Broken::Stalled => (StatusCode::GATEWAY_TIMEOUT, "upstream_stalled"),
+        Broken::Revoked => (StatusCode::UNAUTHORIZED, "credential_revoked"),
     };
     let message = match broken {
         Broken::Reset => "The provider broke off the answer. What was sent before is all there is.",
         Broken::Stalled => "The provider went silent. What was sent before is all there is.",
+        Broken::Revoked => "The credential was revoked. What was sent before is all there is.",
     };
     let json = error_json(dialect, status, code, message, request_id);
     // Anthropic's clients tell an error by the event's name, OpenAI's by the `error` in its data.
@@ -249,31 +264,139 @@ impl From<AuthError> for Rejection {
                 "The request carries more than one credential. Send exactly one.",
             )
             .final_(),
-            AuthError::Malformed | AuthError::Refused => {
+            AuthError::Malformed | AuthError::NotAccepted | AuthError::UnknownCertificate => {
                 unauthorized("invalid_api_key", "The credential is not valid.")
             }
+            // One answer for every reason: which it was is in the log (promise K3).
+            AuthError::Refused(_) => unauthorized("invalid_api_key", "The credential is not valid."),
             AuthError::Expired => unauthorized("expired_credential", "The credential has expired."),
-            AuthError::Token(reason) => unauthorized("invalid_token", "The token is not valid.").because(reason),
+            AuthError::Token(reason) => token_refused(reason),
+            AuthError::Revoked => unauthorized("invalid_token", "The token is not valid."),
+            AuthError::UnknownTenant => {
+                unauthorized("invalid_token", "The credential names no known tenant.").because(&error)
+            }
+            AuthError::Throttled => throttled(),
             AuthError::Overloaded => Rejection::overloaded(&error),
             AuthError::Unavailable(_) | AuthError::Undecided(_) => Rejection::unavailable(&error),
         }
     }
 }
 
+fn token_refused(reason: &TokenError) -> Rejection {
+    let unauthorized = |code, message: &str| Rejection::new(StatusCode::UNAUTHORIZED, code, message).final_();
+    match reason {
+        TokenError::Expired => unauthorized("expired_credential", "The credential has expired."),
+        TokenError::KeysUnavailable => Rejection::unavailable(reason),
+        TokenError::Malformed
+        | TokenError::Algorithm
+        | TokenError::Critical
+        | TokenError::Type
+        | TokenError::Signature
+        | TokenError::Claim(_)
+        | TokenError::Required
+        | TokenError::NotYetValid
+        | TokenError::Issuer
+        | TokenError::Audience
+        | TokenError::UnknownKey => unauthorized("invalid_token", "The token is not valid.").because(reason),
+    }
+}
+
+/// Too many keys of one tenant, or log-ins, wait to be compared, or too many new secrets to be hashed.
+fn throttled() -> Rejection {
+    let message = "Too many secrets wait to be checked. Wait before the next attempt.";
+    Rejection::new(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", message).retry_after(RETRY_THROTTLED)
+}
+
 impl From<PolicyError> for Rejection {
     fn from(error: PolicyError) -> Rejection {
         let forbidden = |code, message: String| Rejection::new(StatusCode::FORBIDDEN, code, message).final_();
         match error {
-            PolicyError::TenantNotActive(status) => {
-                forbidden("tenant_not_active", "The tenant is not active.".into()).because(status.as_str())
+            PolicyError::TenantNotActive(status) => tenant_not_active(status),
+            PolicyError::OtherTenant => {
+                forbidden("other_tenant", "The request names another tenant than its credential.".into())
             }
             PolicyError::ScopeMissing { needed } => {
                 forbidden("scope_missing", format!("The credential lacks the scope {needed}."))
             }
-            PolicyError::ModelNotAllowed { model } => {
+            PolicyError::ModelNotAllowed { model: Some(model) } => {
                 let model: String = model.chars().filter(|c| !c.is_control()).take(100).collect();
                 forbidden("model_not_allowed", format!("The credential is not good for the model `{model}`."))
             }
+            PolicyError::ModelNotAllowed { model: None } => {
+                forbidden("model_not_allowed", "The credential is good for some models alone: name one of them.".into())
+            }
+        }
+    }
+}
+
+fn tenant_not_active(status: TenantStatus) -> Rejection {
+    Rejection::new(StatusCode::FORBIDDEN, "tenant_not_active", "The tenant is not active.")
+        .final_()
+        .because(status.as_str())
+}
+
+impl From<AccountError> for Rejection {
+    fn from(error: AccountError) -> Rejection {
+        match error {
+            AccountError::Read(error) => Rejection::from(error),
+            AccountError::Body(problem) => {
+                let message = format!("The body is not what this route takes: {problem}.");
+                Rejection::new(StatusCode::BAD_REQUEST, "invalid_body", message).final_()
+            }
+            AccountError::Session(error) => Rejection::from(error),
+            AccountError::Manage(error) => Rejection::from(error),
+            AccountError::Store(error) => Rejection::unavailable(error),
+            AccountError::Defect => Rejection::internal().because("an account route without sessions or principal"),
+        }
+    }
+}
+
+impl From<SessionError> for Rejection {
+    fn from(error: SessionError) -> Rejection {
+        let unauthorized = |code, message: &str| Rejection::new(StatusCode::UNAUTHORIZED, code, message).final_();
+        match error {
+            SessionError::Wrong => {
+                unauthorized("invalid_login", "The tenant, the e-mail address or the password is not right.")
+            }
+            SessionError::Locked(wait) => {
+                let message = "Too many logins failed. Wait before the next one.";
+                Rejection::new(StatusCode::TOO_MANY_REQUESTS, "login_locked", message).retry_after(wait)
+            }
+            SessionError::TenantNotActive(status) => tenant_not_active(status),
+            SessionError::Token(reason) => token_refused(&reason),
+            SessionError::RefreshRefused => {
+                unauthorized("invalid_refresh_token", "The refresh token is not valid any more. Log in again.")
+            }
+            SessionError::RefreshReused => unauthorized(
+                "refresh_token_reused",
+                "The refresh token was used before, so its session was ended. Log in again.",
+            ),
+            SessionError::NoSession => {
+                let message = "A key has no session to end. Revoke the key instead.";
+                Rejection::new(StatusCode::BAD_REQUEST, "no_session", message).final_()
+            }
+            SessionError::Mint(reason) => Rejection::internal().because(reason),
+            SessionError::Record => Rejection::internal().because(error),
+            SessionError::Hashing(error) => Rejection::from(error),
+            SessionError::Store(error) => Rejection::unavailable(error),
+        }
+    }
+}
+
+impl From<ManageError> for Rejection {
+    fn from(error: ManageError) -> Rejection {
+        let told = |status, code| Rejection::new(status, code, format!("Not done: {error}.")).final_();
+        match &error {
+            ManageError::NotFound(_) => told(StatusCode::NOT_FOUND, "not_found"),
+            ManageError::Conflict(_) => told(StatusCode::CONFLICT, "conflict"),
+            ManageError::Forbidden(_) | ManageError::Ceiling(_) => told(StatusCode::FORBIDDEN, "grant_too_wide"),
+            ManageError::Invalid { .. } => told(StatusCode::BAD_REQUEST, "invalid_body"),
+            ManageError::Rows(_) | ManageError::RowsConflict(_) => told(StatusCode::BAD_REQUEST, "invalid_rows"),
+            ManageError::Stale => told(StatusCode::PRECONDITION_FAILED, "stale"),
+            ManageError::Repeated => told(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused"),
+            ManageError::Unavailable(error) => Rejection::unavailable(error),
+            ManageError::Hashing(error) => Rejection::from(error.clone()),
+            ManageError::Token(_) | ManageError::Key(_) => Rejection::internal().because(&error),
         }
     }
 }

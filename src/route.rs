@@ -59,6 +59,23 @@ pub enum Endpoint {
     Health,
     /// Answered here: the process can serve.
     Ready,
+    /// Answered here: users' sessions, and a tenant's own keys.
+    Account(AccountEndpoint),
+}
+
+/// What stands under the prefix of `auth.session`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccountEndpoint {
+    Login,
+    Refresh,
+    Logout,
+    Me,
+    ListKeys,
+    CreateKey,
+    /// The key is named in the path.
+    RevokeKeyInPath,
+    /// The key is named in the body.
+    RevokeKeyInBody,
 }
 
 impl Endpoint {
@@ -71,7 +88,7 @@ impl Endpoint {
             | Endpoint::Embeddings
             | Endpoint::Messages
             | Endpoint::CountTokens => true,
-            Endpoint::Models | Endpoint::App | Endpoint::Health | Endpoint::Ready => false,
+            Endpoint::Models | Endpoint::App | Endpoint::Health | Endpoint::Ready | Endpoint::Account(_) => false,
         }
     }
 }
@@ -96,6 +113,21 @@ pub struct Route {
     pub dialect: Dialect,
     pub access: Access,
     pub user_text: Vec<Pointer>,
+    /// Which segment of the path names a tenant, counted from 0 before the first slash.
+    pub tenant_segment: Option<usize>,
+}
+
+impl Route {
+    fn new(name: &str, endpoint: Endpoint, dialect: Dialect, access: Access, user_text: Vec<Pointer>) -> Route {
+        let names_a_tenant = |segment: &str| matches!(segment, "{tenant}" | "{tenant_id}" | "{tenant_slug}");
+        let tenant_segment = name.split('/').position(names_a_tenant);
+        Route { name: name.into(), endpoint, dialect, access, user_text, tenant_segment }
+    }
+
+    /// The tenant that a path of this route names, by id or slug.
+    pub fn tenant_in<'a>(&self, path: &'a str) -> Option<&'a str> {
+        path.split('/').nth(self.tenant_segment?)
+    }
 }
 
 /// Why a path leads nowhere.
@@ -135,6 +167,12 @@ impl RouteTable {
         RouteTable(entries)
     }
 
+    /// Adds the routes of users' sessions under a prefix such as `/auth`.
+    pub fn with_account(mut self, prefix: Option<&str>) -> RouteTable {
+        self.0.extend(prefix.into_iter().flat_map(account));
+        self
+    }
+
     pub fn find(&self, parts: &Parts) -> Result<&Arc<Route>, RouteError> {
         let path = parts.uri.path();
         check_path(path)?;
@@ -166,13 +204,7 @@ impl Entry {
 
 impl AppRoute {
     fn route(&self) -> Route {
-        Route {
-            name: self.path.as_str().into(),
-            endpoint: Endpoint::App,
-            dialect: Dialect::Any,
-            access: self.access.clone(),
-            user_text: self.user_text.clone(),
-        }
+        Route::new(&self.path, Endpoint::App, Dialect::Any, self.access.clone(), self.user_text.clone())
     }
 }
 
@@ -205,7 +237,30 @@ fn builtin() -> impl Iterator<Item = Entry> {
     ]
     .into_iter()
     .map(|(method, path, endpoint, dialect, access)| {
-        Entry::of(method, Route { name: path.into(), endpoint, dialect, access, user_text: Vec::new() })
+        Entry::of(method, Route::new(path, endpoint, dialect, access, Vec::new()))
+    })
+}
+
+/// The routes of users' sessions. Whoever holds `tenant:admin` may do with the tenant's keys what the keys' own scopes
+/// allow.
+fn account(prefix: &str) -> impl Iterator<Item = Entry> {
+    use AccountEndpoint::{CreateKey, ListKeys, Login, Logout, Me, Refresh, RevokeKeyInBody, RevokeKeyInPath};
+    let anyone = || Access::AllOf(Scopes::default());
+    let one_of = |words: &str| Access::AnyOf(Scopes::parse(words).expect("the built-in scopes are well formed"));
+    [
+        (Method::POST, "/login", Login, Access::Public),
+        (Method::POST, "/refresh", Refresh, Access::Public),
+        (Method::POST, "/logout", Logout, anyone()),
+        (Method::GET, "/me", Me, anyone()),
+        (Method::GET, "/keys", ListKeys, one_of("keys:read keys:write tenant:admin")),
+        (Method::POST, "/keys", CreateKey, one_of("keys:write tenant:admin")),
+        (Method::DELETE, "/keys", RevokeKeyInBody, one_of("keys:write tenant:admin")),
+        (Method::DELETE, "/keys/{id}", RevokeKeyInPath, one_of("keys:write tenant:admin")),
+    ]
+    .into_iter()
+    .map(move |(method, path, endpoint, access)| {
+        let name = format!("{prefix}{path}");
+        Entry::of(method, Route::new(&name, Endpoint::Account(endpoint), Dialect::Any, access, Vec::new()))
     })
 }
 

@@ -15,13 +15,14 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::principal::Principal;
+use crate::tenant::Tenant;
 
 #[derive(Clone, Debug)]
 pub struct Config {
     pub format: LogFormat,
     /// A level, or directives as `tracing_subscriber::EnvFilter` reads them.
     pub level: String,
-    /// Whether each request gets its line.
+    /// Whether each request gets its line. One whose credential was refused gets it in any case.
     pub requests: bool,
 }
 
@@ -69,6 +70,7 @@ pub fn install(config: &Config, sink: &LogSink) {
 pub struct RequestLog {
     sink: LogSink,
     format: Option<LogFormat>,
+    config_format: LogFormat,
     pub started: Instant,
     pub line: RequestLine,
 }
@@ -100,6 +102,10 @@ pub struct RequestLine {
     pub principal: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth_method: Option<&'static str>,
+    /// What came of authentication: `accepted`, or the word of docs/authentication.md for why not. Absent where nobody
+    /// was asked who they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -128,7 +134,12 @@ pub enum Outcome {
     ClientClosed,
     /// The upstream broke off after its first byte.
     UpstreamFailed,
+    /// The credential was revoked while the answer streamed.
+    Revoked,
 }
+
+/// The word for a credential that proved its principal.
+const AUTH_ACCEPTED: &str = "accepted";
 
 impl RequestLog {
     pub fn new(sink: &LogSink, config: &Config, request_id: String, peer: String, method: String) -> RequestLog {
@@ -149,6 +160,7 @@ impl RequestLog {
             tenant_id: None,
             principal: None,
             auth_method: None,
+            auth: None,
             model: None,
             upstream: None,
             upstream_request_id: None,
@@ -161,7 +173,7 @@ impl RequestLog {
             total_ms: 0.0,
         };
         let format = config.requests.then_some(config.format);
-        RequestLog { sink: sink.clone(), format, started: Instant::now(), line }
+        RequestLog { sink: sink.clone(), format, config_format: config.format, started: Instant::now(), line }
     }
 
     pub fn identify(&mut self, principal: &Principal) {
@@ -169,6 +181,21 @@ impl RequestLog {
         self.line.tenant_id = Some(principal.tenant.id.as_str().to_owned());
         self.line.principal = Some(principal.id.as_str().to_owned());
         self.line.auth_method = Some(principal.method.as_str());
+        self.line.auth = Some(AUTH_ACCEPTED);
+    }
+
+    /// Notes who logged in.
+    pub fn identify_user(&mut self, tenant: &Tenant, user: &str) {
+        self.line.tenant = Some(tenant.slug.as_str().to_owned());
+        self.line.tenant_id = Some(tenant.id.as_str().to_owned());
+        self.line.principal = Some(user.to_owned());
+        self.line.auth = Some(AUTH_ACCEPTED);
+    }
+
+    /// Notes why there is no principal. Such a line is written even where requests get none.
+    pub fn refuse_principal(&mut self, reason: &'static str) {
+        self.line.auth = Some(reason);
+        self.format = Some(self.config_format);
     }
 
     pub fn first_byte(&mut self) {

@@ -29,7 +29,7 @@ pub struct TenantPolicy {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scan_mode: Option<ScanMode>,
     /// What the tenant has: its keys and users get no scope that is not covered here, and hold none beyond it. `None`
-    /// is every scope but the platform's.
+    /// is no ceiling.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scopes: Option<Scopes>,
     /// The models that the tenant may use, whatever its keys say.

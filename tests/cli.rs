@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a story that cannot go on fails where it stands")]
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
@@ -38,6 +39,15 @@ impl Operator {
 
     fn runs(&self, arguments: &[&str]) -> Said {
         said(self.command(arguments).output().unwrap())
+    }
+
+    /// Runs it with a text on standard input.
+    fn tells(&self, arguments: &[&str], text: &str) -> Said {
+        let pipe = std::process::Stdio::piped;
+        let mut command = self.command(arguments);
+        let mut running = command.stdin(pipe()).stdout(pipe()).stderr(pipe()).spawn().unwrap();
+        running.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        said(running.wait_with_output().unwrap())
     }
 
     fn done(&self, arguments: &[&str]) -> Said {
@@ -150,6 +160,51 @@ fn token_is_minted_where_a_good_secret_is_and_nowhere_else() {
     for wrong in [["--expires-in", "soon"], ["--algorithm", "none"], ["--algorithm", "RS256"], ["--scope", "a b"]] {
         assert_eq!(operator.runs(&[&mint[..6], &wrong[..]].concat()).code, 2, "{wrong:?}");
     }
+}
+
+#[test]
+fn token_is_looked_into_by_argument_and_by_standard_input_and_refused_once_revoked() {
+    let operator = Operator::new();
+    operator.done(&["tenant", "create", "--name", "Acme"]);
+    let mint = ["token", "mint", "--subject", "u1", "--tenant", "acme", "--expires-in", "7d"];
+    let token = operator.done(&mint).stdout;
+    let good = operator.done(&["token", "inspect", token.trim()]);
+    assert!(good.stdout.contains("\"sub\": \"u1\"") && good.stdout.contains("would accept it"), "{good:?}");
+    assert!(operator.tells(&["token", "inspect"], &token).stdout.contains("would accept it"));
+    let forged = operator.tells(&["token", "inspect", "-", "--json"], &format!("{}A", token.trim()));
+    let shown: serde_json::Value = serde_json::from_str(&forged.stdout).unwrap();
+    assert_eq!((forged.code, &shown["accepted"], forged.stderr.as_str()), (1, &false.into(), ""));
+    operator.done(&["token", "revoke", token.trim()]);
+    let revoked = operator.runs(&["token", "inspect", token.trim()]);
+    assert_eq!(revoked.code, 1);
+    assert!(revoked.stdout.contains("token_revoked"), "{revoked:?}");
+}
+
+#[test]
+fn password_comes_by_standard_input_alone() {
+    let operator = Operator::new();
+    operator.done(&["tenant", "create", "--name", "Acme"]);
+    let create = ["user", "create", "--tenant", "acme", "--email", "ada@acme.example", "--password-stdin"];
+    let made = operator.tells(&create, "correct horse\n");
+    assert_eq!((made.code, made.stdout.as_str()), (0, ""), "{made:?}");
+    assert!(made.stderr.contains("ada@acme.example") && !made.stderr.contains("horse"));
+    assert_eq!(operator.runs(&create[..6]).code, 2, "no other way to give it");
+    assert_eq!(operator.tells(&create, "short").code, 2);
+    assert!(operator.done(&["user", "list"]).stdout.contains("ada@acme.example"));
+}
+
+#[test]
+fn file_of_keys_is_imported_whole_or_not_at_all() {
+    let operator = Operator::new();
+    operator.done(&["tenant", "create", "--name", "Acme"]);
+    let row = |digits: &str| format!("sha256:{},acme\n", digits.repeat(32));
+    let wrong = operator.write("wrong.csv", &format!("hash,tenant\n{}md5:0,acme\n", row("a1")));
+    let refused = operator.runs(&["key", "import", "--file", wrong.to_str().unwrap()]);
+    assert_eq!((refused.code, refused.stdout.as_str()), (1, ""));
+    assert!(refused.stderr.contains("line 3: hash: "), "{}", refused.stderr);
+    assert_eq!(operator.done(&["key", "list", "--json"]).stdout, "[]\n");
+    let good = operator.write("good.csv", &format!("hash,tenant\n{}{}", row("a1"), row("b2")));
+    assert!(operator.done(&["key", "import", "--file", good.to_str().unwrap()]).stderr.contains("imported 2"));
 }
 
 #[test]

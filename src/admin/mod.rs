@@ -1,6 +1,23 @@
-//! The second listener: health for probes, away from the traffic. Loopback unless the config says otherwise.
+//! The second listener: health for probes, and the API by which operators manage tenants, keys, users and tokens. Away
+//! from the traffic, and on loopback unless the config says otherwise.
+//!
+//! Health is open. Everything under `/admin` asks who is there first, what does not exist among it.
+
+mod answer;
+mod api;
+mod conditions;
+mod document;
+mod gate;
+mod keys;
+mod operator;
+mod problem;
+mod request;
+mod tenants;
+mod tokens;
+mod users;
 
 use std::io;
+use std::net::SocketAddr;
 
 use axum::Router;
 use axum::body::Body;
@@ -9,21 +26,37 @@ use axum::http::Response;
 use axum::routing::get;
 use tokio::net::TcpListener;
 
+pub use self::api::Api;
+pub use self::gate::{GateView, ModelView, TargetView, UpstreamView};
+
 use crate::health::{self, Readiness};
+use crate::secret::Secret;
 
 /// Port of the admin listener where the config names none.
 pub const DEFAULT_PORT: u16 = 9901;
+/// A shorter token could be found by trying.
+pub const TOKEN_BYTES_MIN: usize = 32;
+
+#[derive(Clone)]
+pub struct Config {
+    pub listen: SocketAddr,
+    /// Whoever shows it is an operator; without one only credentials with `platform:admin` are.
+    pub token: Option<Secret>,
+}
 
 /// Serves until `stop` comes back.
 pub async fn serve(
     listener: TcpListener,
     readiness: Readiness,
+    api: Api,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    axum::serve(listener, router(readiness)).with_graceful_shutdown(stop).await
+    let router = health_router(readiness).merge(api.router());
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(stop).await
 }
 
-fn router(readiness: Readiness) -> Router {
+fn health_router(readiness: Readiness) -> Router {
     Router::new()
         .route("/livez", get(alive))
         .route("/health", get(alive))

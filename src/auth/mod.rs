@@ -4,26 +4,49 @@
 //! the chain, so that a bad token is never saved by a good key beside it.
 
 pub mod api_key;
+mod canary;
 pub mod credential;
+mod hashing;
 pub mod jwt;
 pub mod last_used;
+pub mod mtls;
+mod remembered;
+mod revocation;
+mod roll;
+pub mod session;
 mod tenants;
+mod trusted_header;
 
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName};
+use uuid::Uuid;
 
-use self::api_key::ApiKeys;
+pub use self::revocation::id_of_whole;
+pub use self::trusted_header::Config as TrustedHeaderConfig;
+
+use self::api_key::{ApiKeys, KeyRefusal, time_left};
 use self::credential::{Credential, CredentialError};
+use self::hashing::HashThreads;
 use self::jwt::{Jwt, TokenError, VerifiedToken};
 use self::last_used::LastUsed;
+use self::mtls::ClientCertificate;
+use self::remembered::Remembered;
+use self::revocation::Revocations;
+use self::roll::Roll;
+use self::session::Sessions;
 use self::tenants::Tenants;
-use crate::clock::Timestamp;
-use crate::principal::{AuthMethod, Contact, CredentialId, Principal, Proven};
+use crate::clock::{Expiry, Timestamp};
+use crate::digest::sha256;
+use crate::headers::Claimed;
+use crate::principal::{AuthMethod, Contact, CredentialId, Principal, PrincipalId, Proven};
 use crate::scopes::{Models, Scopes};
 use crate::secret::Secret;
-use crate::store::{Change, ChangeKind, Store, StoreError, TenantRef};
-use crate::tenant::{Slug, Tenant, TenantId};
+use crate::store::{Change, ChangeKind, Feed, Store, StoreError, UserStatus};
+use crate::telemetry::RequestLog;
+use crate::tenant::{Tenant, TenantId, TenantStatus};
 
 #[derive(Clone)]
 pub struct Config {
@@ -33,6 +56,10 @@ pub struct Config {
     pub headers: Vec<HeaderName>,
     pub api_key: api_key::Config,
     pub jwt: jwt::Config,
+    pub mtls: mtls::Config,
+    pub trusted_header: TrustedHeaderConfig,
+    /// `None` where users do not log in here.
+    pub session: Option<session::Config>,
 }
 
 /// The authenticators there are.
@@ -41,6 +68,8 @@ pub struct Config {
 pub enum Authenticating {
     Jwt,
     ApiKey,
+    Mtls,
+    TrustedHeader,
 }
 
 /// `Authorization` and the names that SDKs and earlier systems use.
@@ -58,8 +87,21 @@ impl Default for Config {
             headers: DEFAULT_HEADERS.to_vec(),
             api_key: api_key::Config::default(),
             jwt: jwt::Config::default(),
+            mtls: mtls::Config::default(),
+            trusted_header: TrustedHeaderConfig::default(),
+            session: None,
         }
     }
+}
+
+/// What a request shows of who sent it.
+pub struct Presented<'a> {
+    pub headers: &'a HeaderMap,
+    pub peer: IpAddr,
+    /// What the peer says of the tenant, where the peer is one whose word is believed.
+    pub word: Option<&'a Claimed>,
+    /// The certificate that the connection was opened with, its chain verified.
+    pub certificate: Option<&'a ClientCertificate>,
 }
 
 /// Why a request has no principal.
@@ -71,14 +113,27 @@ pub enum AuthError {
     Conflicting,
     #[error("the credential is malformed")]
     Malformed,
-    /// Unknown, wrong or revoked: a client cannot tell which (promise K3).
+    /// A credential of a kind that the config does not accept.
+    #[error("credentials of this kind are not accepted")]
+    NotAccepted,
+    /// A client cannot tell which of the reasons it was (promise K3).
     #[error("the key is not accepted")]
-    Refused,
-    /// The secret was right, so saying so helps its owner alone.
-    #[error("the credential has expired")]
+    Refused(KeyRefusal),
+    /// The key's secret was right, so saying so helps its owner alone.
+    #[error("the key has expired")]
     Expired,
     #[error("the token is not accepted: {0}")]
     Token(TokenError),
+    #[error("the token was revoked")]
+    Revoked,
+    #[error("the client certificate means no tenant")]
+    UnknownCertificate,
+    /// A trusted peer, a token or a certificate names a tenant that does not exist.
+    #[error("the credential names no known tenant")]
+    UnknownTenant,
+    /// One party has as many slow hashes waiting as it may have.
+    #[error("too many attempts")]
+    Throttled,
     /// More slow hashes are waited for than the gate will hold.
     #[error("too many keys wait to be verified")]
     Overloaded,
@@ -98,6 +153,30 @@ impl AuthError {
     fn undecided(error: impl std::error::Error) -> AuthError {
         AuthError::Undecided(error.to_string())
     }
+
+    pub fn record(&self, log: &mut RequestLog) {
+        log.refuse_principal(self.reason());
+    }
+
+    /// A stable word for the log. docs/authentication.md lists them.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            AuthError::Missing => "missing",
+            AuthError::Conflicting => "conflicting",
+            AuthError::Malformed => "malformed",
+            AuthError::NotAccepted => "not_accepted",
+            AuthError::Refused(refusal) => refusal.reason(),
+            AuthError::Expired => "key_expired",
+            AuthError::Token(error) => error.reason(),
+            AuthError::Revoked => "token_revoked",
+            AuthError::UnknownCertificate => "certificate_unknown",
+            AuthError::UnknownTenant => "tenant_unknown",
+            AuthError::Throttled => "throttled",
+            AuthError::Overloaded => "overloaded",
+            AuthError::Unavailable(_) => "store_unavailable",
+            AuthError::Undecided(_) => "undecided",
+        }
+    }
 }
 
 /// The chain.
@@ -106,41 +185,102 @@ pub struct Authenticator {
     headers: Vec<HeaderName>,
     /// Those that are read, and those that SDKs may send all the same.
     stripped: Vec<HeaderName>,
+    store: Arc<Store>,
     keys: ApiKeys,
-    jwt: Jwt,
+    hashing: Arc<HashThreads>,
+    jwt: Arc<Jwt>,
+    mtls: mtls::Config,
+    trusted_header: TrustedHeaderConfig,
     tenants: Tenants,
+    /// Principals of tokens, certificates and trusted peers, under the digest of what was shown.
+    known: Remembered<[u8; 32], Arc<Known>>,
+    revocations: Revocations,
+    roll: Arc<Roll>,
     last_used: Arc<LastUsed>,
+    sessions: Option<Sessions>,
+    /// How far the store's feed of changes was read.
+    seq: tokio::sync::Mutex<u64>,
 }
 
+/// What is remembered of a credential that is no key.
+struct Known {
+    principal: Arc<Principal>,
+    /// Asked at each hit whether it still holds.
+    token: Option<VerifiedToken>,
+}
+
+/// Who may be remembered beside the keys.
+const KNOWN_MAX: u64 = 100_000;
+
 impl Authenticator {
-    pub fn new(config: Config, store: &Arc<Store>) -> Authenticator {
-        let last_used = Arc::new(LastUsed::default());
-        let tenants = Tenants::new(store.clone(), config.api_key.cache_ttl, config.api_key.unknown_ttl);
-        Authenticator {
+    /// Reads which tokens are revoked, and from where on changes are to be followed.
+    pub async fn open(config: Config, store: &Arc<Store>) -> Result<Authenticator, StoreError> {
+        // Before the list: a revocation between the two is then heard of twice, and never missed.
+        let seq = store.latest_seq().await?;
+        let revocations = Revocations::default();
+        revocations.replace(store.revoked_tokens(Timestamp::now()).await?);
+        let (last_used, roll) = (Arc::new(LastUsed::default()), Arc::new(Roll::default()));
+        let hashing = Arc::new(HashThreads::new(config.api_key.hash_threads));
+        let (ttl, unknown_ttl) = (config.api_key.cache_ttl, config.api_key.unknown_ttl);
+        let jwt = Arc::new(Jwt::new(config.jwt.clone()));
+        let session = config.session.clone();
+        let sessions =
+            session.map(|session| Sessions::new(session, &config, store.clone(), jwt.clone(), hashing.clone()));
+        Ok(Authenticator {
             order: config.order,
             stripped: DEFAULT_HEADERS.into_iter().chain(config.headers.iter().cloned()).collect(),
             headers: config.headers,
-            keys: ApiKeys::new(config.api_key, store.clone(), last_used.clone()),
-            jwt: Jwt::new(config.jwt),
-            tenants,
+            keys: ApiKeys::new(config.api_key, store.clone(), last_used.clone(), hashing.clone(), roll.clone()),
+            hashing,
+            jwt,
+            mtls: config.mtls,
+            trusted_header: config.trusted_header,
+            tenants: Tenants::new(store.clone(), ttl, unknown_ttl),
+            known: Remembered::new(KNOWN_MAX, move |known: &Arc<Known>| ttl.min(time_left(known.principal.expiry))),
+            revocations,
+            roll,
             last_used,
-        }
+            sessions,
+            seq: tokio::sync::Mutex::new(seq),
+            store: store.clone(),
+        })
     }
 
-    pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Arc<Principal>, AuthError> {
-        let credential = Credential::parse(headers, &self.headers).map_err(|error| match error {
+    pub async fn authenticate(&self, presented: &Presented<'_>) -> Result<Arc<Principal>, AuthError> {
+        let credential = Credential::parse(presented.headers, &self.headers).map_err(|error| match error {
             CredentialError::Conflicting => AuthError::Conflicting,
             CredentialError::Malformed => AuthError::Malformed,
         })?;
-        let credential = credential.ok_or(AuthError::Missing)?;
         for authenticating in &self.order {
-            match (authenticating, &credential) {
-                (Authenticating::Jwt, Credential::Jwt(token)) => return self.by_token(token).await,
-                (Authenticating::ApiKey, Credential::Key(key)) => return self.keys.authenticate(key).await,
-                _ => {}
+            if let Some(principal) = self.ask(*authenticating, credential.as_ref(), presented).await? {
+                return Ok(principal);
             }
         }
-        Err(AuthError::Refused)
+        Err(if credential.is_some() { AuthError::NotAccepted } else { AuthError::Missing })
+    }
+
+    /// One authenticator's answer; `None` where what it looks at is absent.
+    async fn ask(
+        &self,
+        authenticating: Authenticating,
+        credential: Option<&Credential>,
+        presented: &Presented<'_>,
+    ) -> Result<Option<Arc<Principal>>, AuthError> {
+        match (authenticating, credential) {
+            (Authenticating::Jwt, Some(Credential::Jwt(token))) => self.by_token(token).await.map(Some),
+            (Authenticating::ApiKey, Some(Credential::Key(key))) => {
+                self.keys.authenticate(key, presented.peer).await.map(Some)
+            }
+            (Authenticating::Mtls, _) => match presented.certificate {
+                Some(certificate) => self.by_certificate(certificate).await.map(Some),
+                None => Ok(None),
+            },
+            (Authenticating::TrustedHeader, _) => match presented.word.filter(|word| word.tenants().next().is_some()) {
+                Some(word) => self.by_word(word).await.map(Some),
+                None => Ok(None),
+            },
+            (Authenticating::Jwt | Authenticating::ApiKey, _) => Ok(None),
+        }
     }
 
     /// The headers that may carry a credential, read here or not: an upstream sees none of them from a client.
@@ -148,63 +288,258 @@ impl Authenticator {
         &self.stripped
     }
 
+    /// Whether a listed peer may say who the tenant is.
+    pub fn takes_words(&self) -> bool {
+        self.order.contains(&Authenticating::TrustedHeader)
+    }
+
     /// When keys were last used, to be written in batches.
     pub fn last_used(&self) -> &LastUsed {
         &self.last_used
     }
 
-    /// Forgets what a change in the store makes untrue.
-    pub fn apply(&self, change: &Change) {
-        match change.kind {
-            ChangeKind::Key => self.keys.forget_key(&change.id),
-            ChangeKind::User | ChangeKind::Token => {}
-            ChangeKind::Tenant => {
-                self.tenants.forget_all();
-                match TenantId::parse(&change.id) {
-                    Ok(tenant) => self.keys.forget_tenant(&tenant),
-                    Err(_) => self.keys.forget_all(),
-                }
-            }
-        }
+    /// Runs a slow hash in a tenant's turn, beside those of keys that are verified.
+    pub async fn hash_in_turn<T: Send + 'static>(
+        &self,
+        tenant: &TenantId,
+        hash: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, AuthError> {
+        // Every new secret is a subject of its own: one waits for another only by the tenant's turn.
+        self.hashing.run(tenant.as_str(), &Uuid::now_v7().to_string(), hash).await
     }
 
-    /// Forgets everything, because changes may have been missed.
-    pub fn forget_all(&self) {
-        self.keys.forget_all();
-        self.tenants.forget_all();
+    /// Logging in, where the config lets users do that.
+    pub fn sessions(&self) -> Option<&Sessions> {
+        self.sessions.as_ref()
+    }
+
+    pub fn jwt(&self) -> &Arc<Jwt> {
+        &self.jwt
     }
 
     async fn by_token(&self, token: &Secret) -> Result<Arc<Principal>, AuthError> {
-        let verified = self.jwt.verify(token, Timestamp::now()).map_err(|error| match error {
-            TokenError::Expired => AuthError::Expired,
-            other => AuthError::Token(other),
-        })?;
-        let tenant = self.tenant_of(&verified).await?;
-        // A token that names no scopes is a plain user's; one that names some is good for exactly those.
-        let scopes = verified.scopes.unwrap_or_else(Scopes::defaults);
-        Ok(Arc::new(Principal::new(Proven {
-            tenant,
-            id: verified.subject,
+        let digest = sha256(token.expose());
+        let known = self.known.get_or(&digest, || self.verify_token(token)).await?;
+        if let Some(token) = &known.token {
+            self.jwt.still_holds(token, Timestamp::now()).map_err(AuthError::Token)?;
+        }
+        if self.revocations.deny(&known.principal.credential) {
+            return Err(AuthError::Revoked);
+        }
+        Ok(known.principal.clone())
+    }
+
+    async fn verify_token(&self, token: &Secret) -> Result<Arc<Known>, AuthError> {
+        let verified = self.jwt.verify(token, Timestamp::now()).await.map_err(AuthError::Token)?;
+        let principal = Principal::new(Proven {
+            tenant: self.tenant_of(&verified).await?,
+            id: verified.subject.clone(),
             method: AuthMethod::Jwt,
-            credential: CredentialId::Token { id: None, session: None },
-            scopes,
+            credential: CredentialId::Token { id: verified.revoked_by(token), session: verified.session.clone() },
+            // A token that names no scopes is a plain user's; one that names some is good for exactly those.
+            scopes: verified.scopes.clone().unwrap_or_else(Scopes::defaults),
             models: Models::All,
             expiry: verified.expiry,
-            contact: Contact::default(),
-        })))
+            contact: verified.contact.clone(),
+        });
+        Ok(Arc::new(Known { principal: self.roll.enter(principal), token: Some(verified) }))
     }
 
     async fn tenant_of(&self, token: &VerifiedToken) -> Result<Arc<Tenant>, AuthError> {
-        let unknown = AuthError::Token(TokenError::UnknownTenant);
-        let mut found = None;
-        if let Ok(id) = TenantId::parse(&token.tenant) {
-            found = self.tenants.find(TenantRef::Id(id)).await?;
+        let named = &token.tenant;
+        let tenant = self.tenants.named(&named.name).await?.ok_or(AuthError::UnknownTenant)?;
+        let agrees = named.slug.as_ref().is_none_or(|slug| slug == tenant.slug.as_str());
+        if agrees { Ok(tenant) } else { Err(AuthError::UnknownTenant) }
+    }
+
+    async fn by_certificate(&self, certificate: &ClientCertificate) -> Result<Arc<Principal>, AuthError> {
+        let expiry = Expiry::At(certificate.not_after);
+        if expiry.is_past(Timestamp::now()) {
+            return Err(AuthError::UnknownCertificate);
         }
-        if let (None, Ok(slug)) = (&found, Slug::parse(&token.tenant)) {
-            found = self.tenants.find(TenantRef::Slug(slug)).await?;
+        let map = || async {
+            let mapped = self.mtls.map(certificate).ok_or(AuthError::UnknownCertificate)?;
+            let tenant = self.tenants.named(mapped.tenant).await?.ok_or(AuthError::UnknownTenant)?;
+            Ok(self.of_connection(tenant, mapped.id, AuthMethod::Mtls, mapped.scopes, expiry))
+        };
+        Ok(self.known.get_or(&certificate.fingerprint, map).await?.principal.clone())
+    }
+
+    async fn by_word(&self, word: &Claimed) -> Result<Arc<Principal>, AuthError> {
+        let said = trusted_header::read(word).map_err(|_| AuthError::Malformed)?;
+        let find = || async {
+            let tenant = self.tenants.named(said.tenant).await?.ok_or(AuthError::UnknownTenant)?;
+            if said.slug.is_some_and(|slug| slug != tenant.slug.as_str()) {
+                return Err(AuthError::UnknownTenant);
+            }
+            let scopes = &self.trusted_header.scopes;
+            Ok(self.of_connection(tenant, said.id.clone(), AuthMethod::TrustedHeader, scopes, Expiry::Never))
+        };
+        Ok(self.known.get_or(&said.digest(), find).await?.principal.clone())
+    }
+
+    fn of_connection(
+        &self,
+        tenant: Arc<Tenant>,
+        id: PrincipalId,
+        method: AuthMethod,
+        scopes: &Scopes,
+        expiry: Expiry,
+    ) -> Arc<Known> {
+        let principal = Principal::new(Proven {
+            tenant,
+            id,
+            method,
+            credential: CredentialId::Connection,
+            scopes: scopes.clone(),
+            models: Models::All,
+            expiry,
+            contact: Contact::default(),
+        });
+        Arc::new(Known { principal: self.roll.enter(principal), token: None })
+    }
+}
+
+/// Following the store: what changed is forgotten, and what ended is ended.
+impl Authenticator {
+    /// Reads what changed since the last time and acts on it, by this process or another. Once it came back, no cache
+    /// holds what the changes made untrue. After an error nothing is lost: the same changes are read again.
+    pub async fn catch_up(&self) -> Result<(), StoreError> {
+        let mut seq = self.seq.lock().await;
+        match self.store.changes_since(*seq).await? {
+            Feed::Changes(changes) => {
+                let Some(last) = changes.last() else { return Ok(()) };
+                let last = last.seq;
+                self.apply(Changed::of(changes)).await?;
+                *seq = last;
+            }
+            Feed::Lost { latest } => {
+                self.keys.forget_all();
+                self.tenants.forget_all();
+                self.known.forget_all();
+                self.revocations.replace(self.store.revoked_tokens(Timestamp::now()).await?);
+                self.end_what_is_over(&Changed { anything: true, ..Changed::default() }).await?;
+                *seq = latest;
+            }
         }
-        let tenant = found.ok_or(unknown.clone())?;
-        let agrees = token.tenant_slug.as_ref().is_none_or(|slug| slug == tenant.slug.as_str());
-        if agrees { Ok(tenant) } else { Err(unknown) }
+        Ok(())
+    }
+
+    /// Reads anew which tokens are revoked: those that expired since are no longer among them.
+    pub async fn reload_revocations(&self) -> Result<(), StoreError> {
+        // Held, so that no revocation is heard of between the reading and the replacing.
+        let _seq = self.seq.lock().await;
+        self.revocations.replace(self.store.revoked_tokens(Timestamp::now()).await?);
+        Ok(())
+    }
+
+    async fn apply(&self, changed: Changed) -> Result<(), StoreError> {
+        self.revocations.add(changed.tokens.iter().cloned());
+        if !changed.tenants.is_empty() {
+            self.tenants.forget_all();
+        }
+        if !changed.keys.is_empty() || !changed.tenants.is_empty() {
+            self.keys.forget(changed.keys.iter().cloned().collect(), changed.tenants.iter().cloned().collect());
+        }
+        let (tenants, users) = (changed.tenants.clone(), changed.users.clone());
+        self.known.forget_where(move |known| {
+            tenants.contains(&known.principal.tenant.id) || users.contains(known.principal.id.as_str())
+        });
+        self.end_what_is_over(&changed).await
+    }
+
+    /// Ends the principals that the changes name and whose records say that they are over. A renamed key ends nothing.
+    async fn end_what_is_over(&self, changed: &Changed) -> Result<(), StoreError> {
+        let mut tenants = HashMap::new();
+        for principal in self.roll.find(|principal| changed.touch(principal)) {
+            let over = self.revocations.deny(&principal.credential)
+                || !self.tenant_is_active(&principal.tenant.id, &mut tenants).await?
+                || changed.name(&principal) && self.record_is_over(&principal).await?;
+            if over {
+                principal.ended.end();
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks the store once for each tenant.
+    async fn tenant_is_active(
+        &self,
+        tenant: &TenantId,
+        known: &mut HashMap<TenantId, bool>,
+    ) -> Result<bool, StoreError> {
+        if let Some(active) = known.get(tenant) {
+            return Ok(*active);
+        }
+        let found = found(self.store.tenant(tenant.as_str()).await)?;
+        let active = found.is_some_and(|tenant| tenant.status == TenantStatus::Active);
+        known.insert(tenant.clone(), active);
+        Ok(active)
+    }
+
+    async fn record_is_over(&self, principal: &Principal) -> Result<bool, StoreError> {
+        let id = principal.id.as_str();
+        match &principal.credential {
+            CredentialId::Key => {
+                let key = found(self.store.key(id).await)?;
+                Ok(key.is_none_or(|key| key.revoked_at.is_some() || key.expiry.is_past(Timestamp::now())))
+            }
+            CredentialId::Token { session: Some(_), .. } => {
+                let user = found(self.store.user(id).await)?;
+                // A session that an app of one's own began has no user here: only its revocation ends it.
+                Ok(user.is_some_and(|user| user.status != UserStatus::Active))
+            }
+            CredentialId::Token { session: None, .. } | CredentialId::Connection => Ok(false),
+        }
+    }
+}
+
+fn found<T>(record: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match record {
+        Err(StoreError::NotFound(_)) => Ok(None),
+        record => record.map(Some),
+    }
+}
+
+/// The ids in a piece of the feed, by what they name.
+#[derive(Default)]
+struct Changed {
+    /// The feed broke off: anything may have changed.
+    anything: bool,
+    keys: HashSet<String>,
+    users: HashSet<String>,
+    tokens: HashSet<String>,
+    tenants: HashSet<TenantId>,
+}
+
+impl Changed {
+    fn of(changes: Vec<Change>) -> Changed {
+        let mut changed = Changed::default();
+        for change in changes {
+            match change.kind {
+                ChangeKind::Key => drop(changed.keys.insert(change.id)),
+                ChangeKind::User => drop(changed.users.insert(change.id)),
+                ChangeKind::Token => drop(changed.tokens.insert(change.id)),
+                ChangeKind::Tenant => changed.tenants.extend(TenantId::parse(&change.id)),
+            }
+        }
+        changed
+    }
+
+    /// Whether the principal, its tenant or its token changed.
+    fn touch(&self, principal: &Principal) -> bool {
+        self.name(principal)
+            || self.tenants.contains(&principal.tenant.id)
+            || revocation::is_named(&self.tokens, &principal.credential)
+    }
+
+    /// Whether the principal's own record changed.
+    fn name(&self, principal: &Principal) -> bool {
+        let named = match &principal.credential {
+            CredentialId::Key => self.keys.contains(principal.id.as_str()),
+            CredentialId::Token { .. } => self.users.contains(principal.id.as_str()),
+            CredentialId::Connection => false,
+        };
+        self.anything || named
     }
 }

@@ -26,7 +26,7 @@ use super::healthcheck::reachable;
 use super::output::Answer;
 use crate::app::{App, StartError};
 use crate::config::{Override, Source};
-use crate::principal::hex;
+use crate::digest::hex;
 use crate::telemetry;
 
 #[derive(Debug, Args)]
@@ -49,12 +49,11 @@ pub(crate) async fn run(args: DevArgs, named: Option<PathBuf>) -> Result<(), Cli
     let mut providers = Providers::start(args.mock).await?;
     let flags = overrides(&args, &temporary, &providers)?;
     let (config, warnings) = Source::read(None, super::variables(), flags)?.config()?;
-    let auth = config.auth.clone();
     let app = App::start(config).await.map_err(elsewhere)?;
     for warning in warnings {
         tracing::warn!("{warning}");
     }
-    let tenants = tenants::prepare(app.store(), &auth, &temporary).await?;
+    let tenants = tenants::prepare(app.manage(), &temporary).await?;
     let page = Page {
         gate: reachable(app.address()),
         avoids: (args.listen.is_none() && app.address() != PREFERRED).then_some(PREFERRED),

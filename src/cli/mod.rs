@@ -14,16 +14,19 @@ mod schema;
 mod serve;
 mod tenant;
 mod token;
+mod user;
 
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 
 use crate::app::StartError;
 use crate::auth;
 use crate::config::{Mistakes, Override, Source};
+use crate::manage::{Manage, ManageError};
 use crate::store::{self, Store, StoreError};
 
 /// A gate that lets requests to LLM providers through only as a known tenant.
@@ -55,7 +58,10 @@ enum Command {
     /// Make and manage API keys
     #[command(subcommand)]
     Key(key::KeyCommand),
-    /// Make tokens
+    /// Make and manage users, who log in with a password
+    #[command(subcommand)]
+    User(user::UserCommand),
+    /// Make tokens, look into them, and refuse them before their end
     #[command(subcommand)]
     Token(token::TokenCommand),
     /// Find prompt injections in a text or a request body; exit 3 where the gate would block it
@@ -73,6 +79,8 @@ enum Command {
 pub(crate) enum CliError {
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Manage(#[from] ManageError),
     #[error(transparent)]
     Config(#[from] Mistakes),
     #[error(transparent)]
@@ -100,14 +108,21 @@ pub(crate) enum CliError {
     /// The scanner would block it; the findings were printed.
     #[error("the gate would block this")]
     WouldBlock,
+    /// The gate would not let the token in; the reasons were printed.
+    #[error("the gate would refuse this token")]
+    WouldRefuse,
 }
 
 impl CliError {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            CliError::Argument(_) | CliError::Store(StoreError::Invalid(_)) => 2,
+            CliError::Argument(_)
+            | CliError::Store(StoreError::Invalid(_))
+            | CliError::Manage(ManageError::Invalid { .. }) => 2,
             CliError::WouldBlock => 3,
             CliError::Store(_)
+            | CliError::Manage(_)
+            | CliError::WouldRefuse
             | CliError::Config(_)
             | CliError::Start(_)
             | CliError::Output(_)
@@ -127,7 +142,7 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // The verdict was said already, beside the findings.
-            if !matches!(error, CliError::WouldBlock) {
+            if !matches!(error, CliError::WouldBlock | CliError::WouldRefuse) {
                 tell(&error);
             }
             ExitCode::from(error.exit_code())
@@ -157,14 +172,16 @@ async fn run(cli: Cli) -> Result<(), CliError> {
         Command::Check => check::run(config),
         Command::Schema => schema::run(),
         Command::Migrate(args) => migrate::run(args, &source(config, Vec::new())?.store()?.0).await,
-        Command::Tenant(command) => tenant::run(command, &open(config).await?.0).await,
-        Command::Key(command) => {
-            let (store, auth) = open(config).await?;
-            key::run(command, &store, || key::make(&auth.api_key), key::check_hash).await
-        }
+        Command::Tenant(command) => tenant::run(command, &open(config).await?).await,
+        Command::Key(command) => key::run(command, &open(config).await?).await,
+        Command::User(command) => user::run(command, &open(config).await?).await,
         Command::Token(command) => {
             let (store, auth) = source(config, Vec::new())?.store()?;
-            token::run(command, &store, &auth.jwt).await
+            // Before the store is opened: without a secret there is nothing to ask it for.
+            if matches!(command, token::TokenCommand::Mint(_)) && auth.jwt.secrets.is_empty() {
+                return Err(CliError::Token("no signing secret is configured: set auth.jwt.secrets".into()));
+            }
+            token::run(command, &manage(&store, &auth).await?).await
         }
         Command::Scan(args) => scan::run(&args, config),
         Command::Healthcheck(args) => healthcheck::run(args, config).await,
@@ -172,10 +189,14 @@ async fn run(cli: Cli) -> Result<(), CliError> {
     }
 }
 
-/// The store, and what keys and tokens are made by.
-async fn open(config: Option<PathBuf>) -> Result<(Store, auth::Config), CliError> {
-    let (store, auth): (store::Config, auth::Config) = source(config, Vec::new())?.store()?;
-    Ok((Store::open(&store).await?, auth))
+/// What commands on records act through.
+async fn open(config: Option<PathBuf>) -> Result<Manage, CliError> {
+    let (store, auth) = source(config, Vec::new())?.store()?;
+    manage(&store, &auth).await
+}
+
+async fn manage(store: &store::Config, auth: &auth::Config) -> Result<Manage, CliError> {
+    Ok(Manage::new(Arc::new(Store::open(store).await?), auth, None))
 }
 
 /// The config that is named, or the one in this directory.
@@ -199,5 +220,40 @@ fn tell(error: &CliError) {
     while let Some(deeper) = cause {
         eprintln!("  because: {deeper}");
         cause = deeper.source();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::api_key::{self, HashMethod};
+    use crate::auth::jwt;
+    use crate::manage::{Authority, CreateTenant};
+    use crate::secret::Secret;
+    use crate::store::StoreUrl;
+    use crate::tenant::{Slug, TenantPolicy};
+
+    /// What a command acts through, over a store of its own, with hashes that cost nothing.
+    pub(super) async fn desk() -> (tempfile::TempDir, Manage) {
+        let directory = tempfile::tempdir().unwrap();
+        let url = StoreUrl::Sqlite(directory.path().join("store.db"));
+        let auth = auth::Config {
+            api_key: api_key::Config { hash: HashMethod::Sha256, bcrypt_cost: 4, ..Default::default() },
+            jwt: jwt::Config { secrets: vec![Secret::new([7; 32])], ..Default::default() },
+            ..Default::default()
+        };
+        let manage = manage(&store::Config::new(url), &auth).await.unwrap();
+        (directory, manage)
+    }
+
+    /// With the tenants `acme` and `other`.
+    pub(super) async fn desk_with_tenants() -> (tempfile::TempDir, Manage) {
+        let (directory, manage) = desk().await;
+        for slug in ["acme", "other"] {
+            let (slug, policy) = (Some(Slug::parse(slug).unwrap()), TenantPolicy::default());
+            let new = CreateTenant { name: "Acme".into(), slug, db_schema_name: None, policy };
+            manage.create_tenant(&Authority::cli(), new, None).await.unwrap();
+        }
+        (directory, manage)
     }
 }

@@ -1,12 +1,14 @@
 //! `wardgate tenant`: who may send requests at all.
 
-use clap::{Args, Subcommand};
-use serde::Serialize;
+use clap::{ArgGroup, Args, Subcommand};
 
 use super::CliError;
+use super::key::{model, scope};
 use super::output::{Answer, fields, table};
-use crate::store::{NewTenant, Page, Store, TenantUpdate, check_name, check_schema_name};
-use crate::tenant::{ScanMode, Slug, Tenant, TenantPolicy, TenantStatus};
+use crate::manage::{Authority, ChangeTenant, CreateTenant, Manage, TenantView};
+use crate::scopes::{Models, Scopes};
+use crate::store::{Page, check_name, check_schema_name};
+use crate::tenant::{ScanMode, Slug, TenantPolicy, TenantStatus};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TenantCommand {
@@ -39,7 +41,7 @@ pub(crate) enum TenantCommand {
         /// Id or slug
         tenant: String,
     },
-    /// Change a tenant's name or what is done with prompts in which the scanner finds something
+    /// Change a tenant's name, what it has, or what is done with prompts in which the scanner finds something
     Update(UpdateArgs),
 }
 
@@ -57,20 +59,39 @@ pub(crate) struct CreateArgs {
     /// What is done with prompts in which the scanner finds something: block, sanitize, flag or shadow
     #[arg(long, value_parser = scan_mode)]
     scan_mode: Option<ScanMode>,
+    /// What its keys and users may be granted; may be given several times [default: all but the platform's scopes]
+    #[arg(long = "scope", value_name = "SCOPE", value_parser = scope)]
+    scopes: Vec<String>,
+    /// What its keys may name; may be given several times [default: every model]
+    #[arg(long = "model", value_name = "MODEL", value_parser = model)]
+    models: Vec<String>,
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("change").required(true).multiple(true).args(["name", "scan_mode", "scopes", "any_scope", "models", "any_model"])))]
 pub(crate) struct UpdateArgs {
     /// Id or slug
     tenant: String,
     /// New display name
-    #[arg(long, value_parser = name, required_unless_present = "scan_mode")]
+    #[arg(long, value_parser = name)]
     name: Option<String>,
     /// block, sanitize, flag, shadow, or default for what the config says
-    #[arg(long, value_parser = scan_choice, required_unless_present = "name")]
+    #[arg(long, value_parser = scan_choice)]
     scan_mode: Option<ScanChoice>,
+    /// What its keys and users may be granted from now on; may be given several times
+    #[arg(long = "scope", value_name = "SCOPE", value_parser = scope)]
+    scopes: Vec<String>,
+    /// Take the ceiling of scopes away
+    #[arg(long, conflicts_with = "scopes")]
+    any_scope: bool,
+    /// What its keys may name from now on; may be given several times
+    #[arg(long = "model", value_name = "MODEL", value_parser = model)]
+    models: Vec<String>,
+    /// Let its keys name every model again
+    #[arg(long, conflicts_with = "models")]
+    any_model: bool,
 }
 
 /// A tenant's own scan mode, or the config's.
@@ -80,103 +101,90 @@ pub(crate) enum ScanChoice {
     Own(ScanMode),
 }
 
-pub(crate) async fn run(command: TenantCommand, store: &Store) -> Result<(), CliError> {
-    answer(command, store).await?.deliver()
+pub(crate) async fn run(command: TenantCommand, manage: &Manage) -> Result<(), CliError> {
+    answer(command, manage).await?.deliver()
 }
 
-async fn answer(command: TenantCommand, store: &Store) -> Result<Answer, CliError> {
+async fn answer(command: TenantCommand, manage: &Manage) -> Result<Answer, CliError> {
     match command {
-        TenantCommand::Create(args) => create(args, store).await,
-        TenantCommand::List { json } => list(json, store).await,
-        TenantCommand::Show { tenant, json } => show(&tenant, json, store).await,
-        TenantCommand::Suspend { tenant } => set_status(&tenant, TenantStatus::Suspended, store).await,
-        TenantCommand::Activate { tenant } => set_status(&tenant, TenantStatus::Active, store).await,
-        TenantCommand::Delete { tenant } => set_status(&tenant, TenantStatus::Deleted, store).await,
-        TenantCommand::Update(args) => update(args, store).await,
+        TenantCommand::Create(args) => create(args, manage).await,
+        TenantCommand::List { json } => list(json, manage).await,
+        TenantCommand::Show { tenant, json } => show(&tenant, json, manage).await,
+        TenantCommand::Suspend { tenant } => set_status(&tenant, TenantStatus::Suspended, manage).await,
+        TenantCommand::Activate { tenant } => set_status(&tenant, TenantStatus::Active, manage).await,
+        TenantCommand::Delete { tenant } => set_status(&tenant, TenantStatus::Deleted, manage).await,
+        TenantCommand::Update(args) => update(args, manage).await,
     }
 }
 
-async fn create(args: CreateArgs, store: &Store) -> Result<Answer, CliError> {
+async fn create(args: CreateArgs, manage: &Manage) -> Result<Answer, CliError> {
     let slug = match args.slug {
         Some(slug) => slug,
         None => Slug::from_name(&args.name)
             .map_err(|_| CliError::Argument("no slug can be made of this name: give one with --slug".to_owned()))?,
     };
-    let policy = TenantPolicy { scan_mode: args.scan_mode, ..TenantPolicy::default() };
-    let tenant = store.create_tenant(NewTenant::new(args.name, slug, args.schema, policy)?, None).await?.into_inner();
+    let policy = TenantPolicy {
+        scan_mode: args.scan_mode,
+        scopes: if args.scopes.is_empty() { None } else { Some(scopes(args.scopes)?) },
+        models: Models::from_list(args.models),
+    };
+    let new = CreateTenant { name: args.name, slug: Some(slug), db_schema_name: args.schema, policy };
+    let tenant = manage.create_tenant(&Authority::cli(), new, None).await?.made;
     let note = format!("created tenant {} ({})", tenant.slug, tenant.id);
     if args.json { Ok(Answer::json(&TenantView::of(&tenant))?.with_note(note)) } else { Ok(Answer::note(note)) }
 }
 
-async fn list(json: bool, store: &Store) -> Result<Answer, CliError> {
-    let tenants = store.list_tenants(Page::all()).await?;
+async fn list(json: bool, manage: &Manage) -> Result<Answer, CliError> {
+    let tenants = manage.list_tenants(&Authority::cli(), Page::all()).await?.items;
     let views: Vec<TenantView> = tenants.iter().map(|tenant| TenantView::of(tenant)).collect();
     if json {
         return Answer::json(&views);
     }
-    let row = |view: &TenantView| view.fields().into_iter().map(|(_, value)| value).collect();
+    let row = |view: &TenantView| columns(view).into_iter().map(|(_, value)| value).take(HEADINGS.len()).collect();
     Ok(Answer::listing(table(HEADINGS, &views.iter().map(row).collect::<Vec<_>>())))
 }
 
-async fn show(tenant: &str, json: bool, store: &Store) -> Result<Answer, CliError> {
-    let view = TenantView::of(&*store.tenant(tenant).await?);
-    if json { Answer::json(&view) } else { Ok(Answer::listing(fields(&view.fields()))) }
+async fn show(tenant: &str, json: bool, manage: &Manage) -> Result<Answer, CliError> {
+    let view = TenantView::of(&*manage.tenant(&Authority::cli(), tenant).await?);
+    if json { Answer::json(&view) } else { Ok(Answer::listing(fields(&columns(&view)))) }
 }
 
-async fn set_status(tenant: &str, status: TenantStatus, store: &Store) -> Result<Answer, CliError> {
-    let update = TenantUpdate { status: Some(status), ..TenantUpdate::default() };
-    let tenant = store.update_tenant(tenant, update, None).await?;
+async fn set_status(tenant: &str, status: TenantStatus, manage: &Manage) -> Result<Answer, CliError> {
+    let change = ChangeTenant { status: Some(status), ..ChangeTenant::default() };
+    let tenant = manage.update_tenant(&Authority::cli(), tenant, change, None).await?;
     Ok(Answer::note(format!("tenant {} is {}", tenant.slug, tenant.status.as_str())))
 }
 
-async fn update(args: UpdateArgs, store: &Store) -> Result<Answer, CliError> {
-    let policy = args.scan_mode.map(|choice| match choice {
-        ScanChoice::Default => TenantPolicy::default(),
-        ScanChoice::Own(mode) => TenantPolicy { scan_mode: Some(mode), ..TenantPolicy::default() },
+async fn update(args: UpdateArgs, manage: &Manage) -> Result<Answer, CliError> {
+    let scan_mode = args.scan_mode.map(|choice| match choice {
+        ScanChoice::Default => None,
+        ScanChoice::Own(mode) => Some(mode),
     });
-    let update = TenantUpdate { name: args.name, policy, status: None };
-    let tenant = store.update_tenant(&args.tenant, update, None).await?;
+    let ceiling = match args.scopes.is_empty() {
+        true => args.any_scope.then_some(None),
+        false => Some(Some(scopes(args.scopes)?)),
+    };
+    let models = (args.any_model || !args.models.is_empty()).then(|| Models::from_list(args.models));
+    let change = ChangeTenant { name: args.name, scan_mode, scopes: ceiling, models, status: None };
+    let tenant = manage.update_tenant(&Authority::cli(), &args.tenant, change, None).await?;
     Ok(Answer::note(format!("updated tenant {}", tenant.slug)))
 }
 
-/// A tenant as listings show it.
-#[derive(Serialize)]
-struct TenantView {
-    id: String,
-    slug: String,
-    name: String,
-    status: &'static str,
-    db_schema_name: Option<String>,
-    /// `null` where the config decides.
-    scan_mode: Option<ScanMode>,
-    created_at: String,
-}
-
-impl TenantView {
-    fn of(tenant: &Tenant) -> TenantView {
-        TenantView {
-            id: tenant.id.to_string(),
-            slug: tenant.slug.to_string(),
-            name: tenant.name.clone(),
-            status: tenant.status.as_str(),
-            db_schema_name: tenant.db_schema_name.clone(),
-            scan_mode: tenant.policy.scan_mode,
-            created_at: tenant.created_at.to_string(),
-        }
-    }
-
-    /// In the order of `HEADINGS`.
-    fn fields(&self) -> Vec<(&'static str, String)> {
-        vec![
-            ("id", self.id.clone()),
-            ("slug", self.slug.clone()),
-            ("name", self.name.clone()),
-            ("status", self.status.to_owned()),
-            ("db_schema_name", self.db_schema_name.clone().unwrap_or_default()),
-            ("scan_mode", self.scan_mode.map_or("default", ScanMode::as_str).to_owned()),
-            ("created_at", self.created_at.clone()),
-        ]
-    }
+/// The first of them in the order of `HEADINGS`.
+fn columns(view: &TenantView) -> Vec<(&'static str, String)> {
+    let any = |list: &[String], all: &str| if list.is_empty() { all.to_owned() } else { list.join(",") };
+    vec![
+        ("id", view.id.clone()),
+        ("slug", view.slug.clone()),
+        ("name", view.name.clone()),
+        ("status", view.status.as_str().to_owned()),
+        ("db_schema_name", view.db_schema_name.clone().unwrap_or_default()),
+        ("scan_mode", view.scan_mode.map_or("default", |mode| mode.as_str()).to_owned()),
+        ("created_at", view.created_at.clone()),
+        ("scopes", view.scopes.as_ref().map_or_else(|| "all".to_owned(), |scopes| any(scopes, "none"))),
+        ("models", any(&view.models, "all")),
+        ("version", view.version.to_string()),
+    ]
 }
 
 const HEADINGS: &[&str] = &["ID", "SLUG", "NAME", "STATUS", "SCHEMA", "SCAN MODE", "CREATED"];
@@ -187,6 +195,11 @@ pub(super) fn name(text: &str) -> Result<String, &'static str> {
 
 fn schema_name(text: &str) -> Result<String, &'static str> {
     check_schema_name(text).map(|()| text.to_owned())
+}
+
+/// Each was checked as it was read.
+pub(super) fn scopes(words: Vec<String>) -> Result<Scopes, CliError> {
+    Scopes::new(words).map_err(|error| CliError::Argument(error.to_string()))
 }
 
 fn scan_mode(text: &str) -> Result<ScanMode, &'static str> {
@@ -207,7 +220,8 @@ mod tests {
 
     use super::*;
     use crate::cli::output::tests::said;
-    use crate::store::{Config, StoreError, StoreUrl};
+    use crate::cli::tests::desk;
+    use crate::manage::ManageError;
 
     #[derive(Parser)]
     struct Line {
@@ -215,70 +229,78 @@ mod tests {
         command: TenantCommand,
     }
 
-    async fn store() -> (tempfile::TempDir, Store) {
-        let directory = tempfile::tempdir().unwrap();
-        let url = StoreUrl::Sqlite(directory.path().join("store.db"));
-        let store = Store::open(&Config::new(url)).await.unwrap();
-        (directory, store)
-    }
-
     /// Runs one command line, and answers what is on stdout and stderr.
-    async fn says(store: &Store, line: &[&str]) -> Result<(String, String), CliError> {
+    async fn says(manage: &Manage, line: &[&str]) -> Result<(String, String), CliError> {
         let line = Line::try_parse_from([&["tenant"], line].concat()).unwrap_or_else(|error| panic!("{error}"));
-        answer(line.command, store).await.map(said)
+        answer(line.command, manage).await.map(said)
     }
 
     #[tokio::test]
     async fn created_tenant_is_listed_shown_and_told_on_stderr() {
-        let (_directory, store) = store().await;
-        let (out, err) = says(&store, &["create", "--name", "Acme, Inc."]).await.unwrap();
+        let (_directory, manage) = desk().await;
+        let (out, err) = says(&manage, &["create", "--name", "Acme, Inc."]).await.unwrap();
         assert!(out.is_empty() && err.starts_with("created tenant acme-inc ("), "{out}{err}");
-        let (out, _) = says(&store, &["create", "--name", "B", "--scan-mode", "flag", "--json"]).await.unwrap();
+        let (out, _) = says(&manage, &["create", "--name", "B", "--scan-mode", "flag", "--json"]).await.unwrap();
         let made: serde_json::Value = serde_json::from_str(&out).unwrap();
         assert_eq!((&made["slug"], &made["scan_mode"]), (&"b".into(), &"flag".into()));
         assert_eq!(made["db_schema_name"], "tenant_b");
-        let (out, err) = says(&store, &["list", "--json"]).await.unwrap();
+        let (out, err) = says(&manage, &["list", "--json"]).await.unwrap();
         let listed: serde_json::Value = serde_json::from_str(&out).unwrap();
         assert_eq!((&listed[1], err), (&made, String::new()));
-        let (out, _) = says(&store, &["show", made["id"].as_str().unwrap(), "--json"]).await.unwrap();
+        let (out, _) = says(&manage, &["show", made["id"].as_str().unwrap(), "--json"]).await.unwrap();
         assert_eq!(serde_json::from_str::<serde_json::Value>(&out).unwrap(), made);
-        let (out, _) = says(&store, &["list"]).await.unwrap();
+        let (out, _) = says(&manage, &["list"]).await.unwrap();
         assert!(out.starts_with("ID ") && out.lines().count() == 3 && out.contains("tenant_acme_inc"), "{out}");
-        let (out, _) = says(&store, &["show", "b"]).await.unwrap();
+        let (out, _) = says(&manage, &["show", "b"]).await.unwrap();
         assert!(out.contains("scan_mode       flag"), "{out}");
     }
 
     #[tokio::test]
     async fn status_moves_between_active_and_suspended_and_ends_at_deleted() {
-        let (_directory, store) = store().await;
-        says(&store, &["create", "--name", "Acme"]).await.unwrap();
-        assert_eq!(says(&store, &["suspend", "acme"]).await.unwrap().1, "tenant acme is suspended\n");
-        assert_eq!(says(&store, &["activate", "acme"]).await.unwrap().1, "tenant acme is active\n");
-        assert_eq!(says(&store, &["delete", "acme"]).await.unwrap().1, "tenant acme is deleted\n");
-        let refused = says(&store, &["activate", "acme"]).await.unwrap_err();
-        assert!(matches!(refused, CliError::Store(StoreError::Conflict(_))) && refused.exit_code() == 1);
-        let absent = says(&store, &["suspend", "other"]).await.unwrap_err();
+        let (_directory, manage) = desk().await;
+        says(&manage, &["create", "--name", "Acme"]).await.unwrap();
+        assert_eq!(says(&manage, &["suspend", "acme"]).await.unwrap().1, "tenant acme is suspended\n");
+        assert_eq!(says(&manage, &["activate", "acme"]).await.unwrap().1, "tenant acme is active\n");
+        assert_eq!(says(&manage, &["delete", "acme"]).await.unwrap().1, "tenant acme is deleted\n");
+        let refused = says(&manage, &["activate", "acme"]).await.unwrap_err();
+        assert!(matches!(refused, CliError::Manage(ManageError::Conflict(_))) && refused.exit_code() == 1);
+        let absent = says(&manage, &["suspend", "other"]).await.unwrap_err();
         assert_eq!((absent.to_string().as_str(), absent.exit_code()), ("there is no such tenant", 1));
     }
 
     #[tokio::test]
     async fn update_sets_a_mode_and_takes_it_back() {
-        let (_directory, store) = store().await;
-        says(&store, &["create", "--name", "Acme"]).await.unwrap();
-        says(&store, &["update", "acme", "--scan-mode", "shadow", "--name", "Acme II"]).await.unwrap();
-        let tenant = store.tenant("acme").await.unwrap();
+        let (_directory, manage) = desk().await;
+        says(&manage, &["create", "--name", "Acme"]).await.unwrap();
+        says(&manage, &["update", "acme", "--scan-mode", "shadow", "--name", "Acme II"]).await.unwrap();
+        let tenant = manage.tenant(&Authority::cli(), "acme").await.unwrap();
         assert_eq!((&tenant.name[..], tenant.policy.scan_mode), ("Acme II", Some(ScanMode::Shadow)));
-        says(&store, &["update", "acme", "--scan-mode", "default"]).await.unwrap();
-        let tenant = store.tenant("acme").await.unwrap();
+        says(&manage, &["update", "acme", "--scan-mode", "default"]).await.unwrap();
+        let tenant = manage.tenant(&Authority::cli(), "acme").await.unwrap();
         assert_eq!((&tenant.name[..], tenant.policy.scan_mode), ("Acme II", None));
     }
 
     #[tokio::test]
     async fn name_without_a_slug_in_it_asks_for_one() {
-        let (_directory, store) = store().await;
-        let refused = says(&store, &["create", "--name", "名前"]).await.unwrap_err();
+        let (_directory, manage) = desk().await;
+        let refused = says(&manage, &["create", "--name", "名前"]).await.unwrap_err();
         assert!(refused.to_string().contains("--slug") && refused.exit_code() == 2, "{refused}");
-        assert!(says(&store, &["create", "--name", "名前", "--slug", "namae"]).await.is_ok());
+        assert!(says(&manage, &["create", "--name", "名前", "--slug", "namae"]).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn ceiling_is_set_shown_and_lifted_without_touching_the_rest() {
+        let (_directory, manage) = desk().await;
+        let create = ["create", "--name", "Acme", "--scan-mode", "flag", "--scope", "session:*", "--model", "gpt-4o"];
+        says(&manage, &create).await.unwrap();
+        let (out, _) = says(&manage, &["show", "acme"]).await.unwrap();
+        assert!(out.contains("scopes          session:*") && out.contains("models          gpt-4o"), "{out}");
+        says(&manage, &["update", "acme", "--any-model", "--scope", "llm:invoke"]).await.unwrap();
+        let policy = manage.tenant(&Authority::cli(), "acme").await.unwrap().policy.clone();
+        assert_eq!((policy.scan_mode, policy.models), (Some(ScanMode::Flag), Models::All));
+        assert_eq!(policy.scopes.unwrap().to_string(), "llm:invoke");
+        says(&manage, &["update", "acme", "--any-scope"]).await.unwrap();
+        assert_eq!(manage.tenant(&Authority::cli(), "acme").await.unwrap().policy.scopes, None);
     }
 
     #[test]
@@ -292,6 +314,8 @@ mod tests {
             &["create", "--name", "A", "--scan-mode", "off"],
             &["update", "acme"],
             &["update", "acme", "--scan-mode", "none"],
+            &["update", "acme", "--any-scope", "--scope", "a"],
+            &["update", "acme", "--scope", "a b"],
             &["suspend"],
         ] {
             assert!(Line::try_parse_from([&["tenant"], line].concat()).is_err(), "{line:?}");

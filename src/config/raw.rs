@@ -1,5 +1,7 @@
 //! The config as the file has it: every key optional, nothing resolved. Its doc comments are the schema's descriptions.
 
+pub(super) mod jwt;
+
 use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -7,7 +9,6 @@ use serde::{Deserialize, Deserializer, de};
 
 use crate::auth::Authenticating;
 use crate::auth::api_key::HashMethod;
-use crate::auth::jwt::HmacAlgorithm;
 use crate::clock::parse_duration;
 use crate::route::Dialect;
 use crate::scan::Category;
@@ -60,12 +61,15 @@ pub(super) struct Server {
     pub(super) drain_timeout: Option<Span>,
 }
 
-/// The listener for probes.
+/// The listener for probes and for operators.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Admin {
     /// Address and port [default: 127.0.0.1:9901].
     pub(super) listen: Option<String>,
+    /// What operators show at the admin API, of 32 bytes or more; without it only credentials with platform:admin are
+    /// let in there.
+    pub(super) token: Option<SecretRef>,
 }
 
 /// Where tenants and keys are kept.
@@ -87,7 +91,10 @@ pub(super) struct Auth {
     /// Networks of peers whose forwarding headers are believed, such as 10.0.0.7/32 [default: none].
     pub(super) trusted_peers: Vec<String>,
     pub(super) api_key: ApiKey,
-    pub(super) jwt: Jwt,
+    pub(super) jwt: jwt::Jwt,
+    pub(super) mtls: Mtls,
+    pub(super) trusted_header: TrustedHeader,
+    pub(super) session: Session,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -111,6 +118,52 @@ pub(super) struct ApiKey {
     pub(super) unknown_ttl: Option<Span>,
     /// How many bcrypt hashes are computed at a time [default: half the cores, at least one].
     pub(super) hash_threads: Option<usize>,
+    /// Whether a canary key that is presented suspends its tenant [default: false].
+    pub(super) canary_suspends_tenant: Option<bool>,
+}
+
+/// Who client certificates speak for.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Mtls {
+    /// The first that matches decides.
+    pub(super) identities: Vec<CertificateRule>,
+}
+
+/// A name in a certificate, and the tenant that it means.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct CertificateRule {
+    /// A SPIFFE id, with `*` for any segment and `{tenant}` for the tenant's. Either this or `dns`.
+    pub(super) spiffe: Option<String>,
+    /// A DNS name, with `*` for any label and `{tenant}` for the tenant's.
+    pub(super) dns: Option<String>,
+    /// By id or slug. Not beside `{tenant}`.
+    pub(super) tenant: Option<String>,
+    /// [default: llm:invoke, llm:models].
+    pub(super) scopes: Option<Vec<String>>,
+}
+
+/// Requests whose tenant a listed peer names in `X-Tenant-ID`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct TrustedHeader {
+    /// What such a request is good for [default: llm:invoke, llm:models].
+    pub(super) scopes: Option<Vec<String>>,
+}
+
+/// Users who log in with a password.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Session {
+    /// [default: false].
+    pub(super) enabled: bool,
+    /// Path under which the endpoints stand [default: /auth].
+    pub(super) prefix: Option<String>,
+    /// How long an access token is good [default: 15m].
+    pub(super) access_ttl: Option<Span>,
+    /// How long a refresh token is good, and so how long a user may be away [default: 7d].
+    pub(super) refresh_ttl: Option<Span>,
 }
 
 /// A secret under an id that hashes name.
@@ -134,34 +187,6 @@ pub(super) struct SecretRef {
     pub(super) env: Option<String>,
     /// Path of a file. An upstream's is read anew when it changes.
     pub(super) file: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct Jwt {
-    /// HMAC secrets of 32 bytes or more: the first signs, all verify.
-    pub(super) secrets: Vec<SecretRef>,
-    /// Algorithms that are accepted [default: HS256, HS384, HS512].
-    pub(super) algorithms: Option<Vec<HmacAlgorithm>>,
-    /// When set, the only `iss` that is accepted, and that of the tokens made here.
-    pub(super) issuer: Option<String>,
-    /// When set, a token must be meant for one of these; when not, for nobody in particular.
-    pub(super) audiences: Vec<String>,
-    /// Clock skew that is forgiven, 60s at most [default: 30s].
-    pub(super) leeway: Option<Span>,
-    /// Whether a token must expire [default: true].
-    pub(super) require_expiry: Option<bool>,
-    pub(super) claims: Claims,
-}
-
-/// Which claims say what.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct Claims {
-    /// The tenant by id or slug [default: tenant_id, else tenant_slug].
-    pub(super) tenant: Option<String>,
-    /// Scopes as a list or with spaces between [default: scope].
-    pub(super) scopes: Option<String>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

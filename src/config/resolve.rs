@@ -1,6 +1,7 @@
 //! From the file's words to each part's values, gathering every mistake on the way.
 
 mod auth;
+mod jwt;
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
@@ -12,10 +13,11 @@ use http::{HeaderName, Method, StatusCode};
 use super::Config;
 use super::raw::{self, MetadataPart, Raw, Span};
 use super::yaml::{Mistake, Tree};
+use crate::auth::session::DEFAULT_PREFIX;
 use crate::cors::Origins;
 use crate::route::{Access, AppRoute, Dialect, Pointer, RouteTable, is_declarable};
 use crate::scopes::Scopes;
-use crate::secret::SecretSource;
+use crate::secret::{Secret, SecretSource};
 use crate::store::StoreUrl;
 use crate::upstream::config::{
     BaseUrl, DEFAULT_CONNECT_TIMEOUT, Failover, Metadata, ModelGroup, ModelTarget, Protocol, Upstream,
@@ -44,13 +46,13 @@ impl<'a> Resolver<'a> {
         (self.mistakes, self.warnings)
     }
 
-    pub(super) fn config(&mut self) -> Config {
+    pub(super) fn config(&mut self, hash: String) -> Config {
         let routes = self.routes();
         let upstreams = self.upstreams();
         self.check_app_routes_lead_somewhere(&upstreams);
         Config {
             server: self.server(),
-            admin: self.admin(),
+            admin: admin::Config { listen: self.admin(), token: self.admin_token() },
             store: self.store(),
             auth: self.auth(),
             trusted_peers: self.trusted_peers(),
@@ -61,6 +63,7 @@ impl<'a> Resolver<'a> {
             cors: self.cors(),
             telemetry: self.telemetry(),
             routes,
+            hash,
         }
     }
 
@@ -79,6 +82,21 @@ impl<'a> Resolver<'a> {
 
     pub(super) fn admin(&mut self) -> SocketAddr {
         self.address("admin.listen", self.raw.admin.listen.as_ref(), DEFAULT_ADMIN)
+    }
+
+    fn admin_token(&mut self) -> Option<Secret> {
+        let source = self.secret("admin.token", self.raw.admin.token.as_ref()?)?;
+        let token = self.parsed("admin.token", source.read())?;
+        let graphic = token.expose().iter().all(u8::is_ascii_graphic);
+        if token.len() < admin::TOKEN_BYTES_MIN || !graphic {
+            let message = format!(
+                "{source} holds {} bytes; an admin token has {} at least, of printable ASCII without spaces (make one with `openssl rand -hex 32`)",
+                token.len(),
+                admin::TOKEN_BYTES_MIN
+            );
+            self.wrong("admin.token", &message);
+        }
+        Some(token)
     }
 
     fn server(&mut self) -> server::Config {
@@ -291,6 +309,7 @@ impl<'a> Resolver<'a> {
             routes.push(AppRoute { path: raw.path.clone(), methods, access: self.access(&path, raw), user_text });
         }
         self.check_public_paths(&routes);
+        self.check_account_paths(&routes);
         routes
     }
 
@@ -334,6 +353,20 @@ impl<'a> Resolver<'a> {
                 }
                 _ => {}
             }
+        }
+    }
+
+    /// The app's own login must not be answered here by surprise.
+    fn check_account_paths(&mut self, routes: &[AppRoute]) {
+        let session = &self.raw.auth.session;
+        if !session.enabled {
+            return;
+        }
+        let prefix = session.prefix.as_deref().unwrap_or(DEFAULT_PREFIX);
+        for (index, _) in routes.iter().enumerate().filter(|(_, route)| route.path.starts_with(&format!("{prefix}/"))) {
+            let message =
+                format!("{prefix}/… is where sessions are: name another path, or another auth.session.prefix");
+            self.wrong(&format!("routes[{index}].path"), &message);
         }
     }
 

@@ -1,3 +1,5 @@
+mod jwt;
+
 use super::*;
 
 fn read(text: &str, variables: &[(&str, &str)], flags: Vec<Override>) -> Result<(Config, Vec<Mistake>), Mistakes> {
@@ -52,6 +54,32 @@ fn every_mistake_is_told_at_once_with_its_line_and_the_mend() {
         assert!(told.contains(expected), "{expected:?} is missing in:\n{told}");
     }
     assert_eq!(found.len(), 7, "{told}");
+}
+
+#[test]
+fn admin_token_that_could_be_guessed_or_not_be_sent_is_a_mistake() {
+    let directory = tempfile::tempdir().unwrap();
+    let with = |token: &str| {
+        let file = directory.path().join("token");
+        std::fs::write(&file, token).unwrap();
+        mistakes(&format!("{UPSTREAM}admin:\n  token: {{ file: '{}' }}\n", file.display()))
+    };
+    assert!(with(&"t".repeat(32)).is_empty());
+    for wrong in ["t".repeat(31), format!("{} {}", "t".repeat(20), "t".repeat(20)), "ü".repeat(32)] {
+        let found = with(&wrong);
+        assert!(found.len() == 1 && found[0].contains("openssl rand") && !found[0].contains(&wrong), "{found:?}");
+    }
+    let written_out = mistakes(&format!("{UPSTREAM}admin: {{ token: {{}} }}\n"));
+    assert!(written_out[0].contains("a secret is a reference"), "{written_out:?}");
+}
+
+#[test]
+fn hash_of_a_config_tells_whether_two_gates_were_told_the_same() {
+    let hash = |text: &str, variables: &[(&str, &str)]| read(text, variables, Vec::new()).unwrap().0.hash;
+    let other = format!("{UPSTREAM}scan: {{ mode: flag }}\n");
+    let variable = [("WARDGATE__SCAN__MODE", "flag")];
+    assert_eq!(hash(UPSTREAM, &[]), hash(UPSTREAM, &[("HOME", "/root")]));
+    assert!(hash(UPSTREAM, &[]) != hash(&other, &[]) && hash(UPSTREAM, &[]) != hash(UPSTREAM, &variable));
 }
 
 #[test]

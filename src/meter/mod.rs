@@ -11,7 +11,9 @@ use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::Sleep;
+use tokio_util::sync::WaitForCancellationFutureOwned;
 
+use crate::principal::Ended;
 use crate::sse::EventGate;
 use crate::telemetry::{Outcome, RequestLog};
 
@@ -35,6 +37,8 @@ pub struct Relay<B, G> {
     ready: VecDeque<Bytes>,
     gathering: Gathering,
     idle: Idle,
+    /// Comes back once the principal is revoked. Looked at only where the answer is a stream of events.
+    revoked: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     ended: bool,
     log: Box<RequestLog>,
     _guard: G,
@@ -68,26 +72,32 @@ pub enum Broken {
     Reset,
     #[error("the upstream was silent for longer than the idle timeout")]
     Stalled,
+    #[error("the credential was revoked while the answer was on its way")]
+    Revoked,
 }
 
 impl<B, G> Relay<B, G>
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    /// Relays `upstream`, whose head was `headers`. `error_event` is asked only where it is a stream of events.
+    /// Relays `upstream`, whose head was `headers`. `error_event` is asked only where it is a stream of events, and
+    /// `revocable` ends only that: any other answer is short.
     pub fn new(
         upstream: B,
         headers: &HeaderMap,
         idle_timeout: Duration,
         guard: G,
+        revocable: Option<&Ended>,
         log: Box<RequestLog>,
         error_event: impl FnOnce(Broken) -> Bytes + Send + 'static,
     ) -> Relay<B, G> {
         let events =
             is_event_stream(headers).then(|| Events { gate: EventGate::default(), error_event: Box::new(error_event) });
+        let revoked = revocable.filter(|_| events.is_some()).map(|principal| Box::pin(principal.ending()));
         let mut relay = Relay {
             upstream,
             events,
+            revoked,
             ready: VecDeque::new(),
             gathering: Gathering { releasing: true, asked: 0 },
             idle: Idle::new(idle_timeout),
@@ -112,6 +122,10 @@ where
                 if self.ended {
                     return Poll::Ready(None);
                 }
+            }
+            if self.poll_revoked(context).is_ready() {
+                self.fail(Broken::Revoked)?;
+                continue;
             }
             match Pin::new(&mut self.upstream).poll_frame(context) {
                 Poll::Ready(Some(Ok(frame))) => {
@@ -139,6 +153,10 @@ where
         }
     }
 
+    fn poll_revoked(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.revoked.as_mut().map_or(Poll::Pending, |revoked| revoked.as_mut().poll(context))
+    }
+
     fn take(&mut self, chunk: Bytes) {
         match &mut self.events {
             Some(events) => events.gate.push(chunk, &mut self.ready),
@@ -161,7 +179,11 @@ where
     /// A stream of events ends with one that says so; any other body can only be cut, which clients see as an error.
     fn fail(&mut self, broken: Broken) -> Result<(), Broken> {
         self.ended = true;
-        self.log.line.outcome = Outcome::UpstreamFailed;
+        self.revoked = None;
+        self.log.line.outcome = match broken {
+            Broken::Reset | Broken::Stalled => Outcome::UpstreamFailed,
+            Broken::Revoked => Outcome::Revoked,
+        };
         self.log.line.cause = Some(broken.to_string());
         let Some(mut events) = self.events.take() else { return Err(broken) };
         events.gate.fail((events.error_event)(broken), &mut self.ready);

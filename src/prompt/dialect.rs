@@ -3,11 +3,12 @@
 //! The sources are the providers' API references: OpenAI's chat completions, completions, responses and embeddings,
 //! Anthropic's messages. What is not known to be the system's or the assistant's is taken for the user's.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::edit::Edit;
 use super::json::{self, Kind, Value};
-use super::{ShapeError, Told};
+use super::{NamedTenant, ShapeError, Told};
 use crate::route::{Dialect, Endpoint, Pointer, Route, Step};
 
 type Shape<T> = Result<T, ShapeError>;
@@ -41,7 +42,7 @@ pub(super) fn user_text(route: &Route, root: Value<'_>) -> Shape<Vec<Range<usize
         }
         Endpoint::App => follow_all(&route.user_text, root, &mut found)?,
         // Embedded texts are documents, which no model follows; the other routes have no body.
-        Endpoint::Embeddings | Endpoint::Models | Endpoint::Health | Endpoint::Ready => {}
+        Endpoint::Embeddings | Endpoint::Models | Endpoint::Health | Endpoint::Ready | Endpoint::Account(_) => {}
     }
     Ok(found)
 }
@@ -218,7 +219,7 @@ fn wrong(place: &str, problem: &'static str) -> ShapeError {
 /// The edits that tell a provider of the principal, in the field that its endpoint has for that.
 pub(super) fn tell(endpoint: Endpoint, dialect: Dialect, root: Value<'_>, told: &Told<'_>) -> Vec<Edit> {
     match (dialect, endpoint) {
-        (_, Endpoint::Models | Endpoint::Health | Endpoint::Ready) => Vec::new(),
+        (_, Endpoint::Models | Endpoint::Health | Endpoint::Ready | Endpoint::Account(_)) => Vec::new(),
         (Dialect::OpenAi, Endpoint::ChatCompletions | Endpoint::Responses) => {
             set_members(root, &[(SAFETY_IDENTIFIER, quoted(told.opaque))])
         }
@@ -231,8 +232,8 @@ pub(super) fn tell(endpoint: Endpoint, dialect: Dialect, root: Value<'_>, told: 
             ];
             set_in_metadata(root, &members)
         }
-        // The older endpoints of OpenAI have no such field, and counting tokens takes no metadata.
-        _ => Vec::new(),
+        // The older endpoints of OpenAI have no such field, and counting tokens takes no metadata: nobody says it there.
+        _ => hush(dialect, root),
     }
 }
 
@@ -250,9 +251,23 @@ pub(super) fn hush(dialect: Dialect, root: Value<'_>) -> Vec<Edit> {
     members.chain(identifier).map(|value| Edit { span: value.span(), replacement: b"null".to_vec() }).collect()
 }
 
+/// The edits that blank what a client says of tenant and principal in the `metadata` of a provider's dialect, where it is
+/// the caller's own to fill: an empty text, since these take texts alone. What is true may stay.
+pub(super) fn blank(dialect: Dialect, root: Value<'_>, told: Option<&Told<'_>>) -> Vec<Edit> {
+    let Some(metadata) = root.get(METADATA).filter(|_| dialect != Dialect::Any) else { return Vec::new() };
+    let tenant = told.map(|told| [told.tenant_id, told.tenant_slug]).unwrap_or_default();
+    let principal = told.map(|told| [told.principal_id; 2]).unwrap_or_default();
+    let fields = [("tenant_id", tenant), ("tenant_slug", tenant), ("principal_id", principal)];
+    let said = fields.into_iter().filter_map(|(key, own)| Some((metadata.get(key)?, own)));
+    let untrue = said.filter(|(value, own)| value.text().is_none_or(|text| !own.contains(&&*text)));
+    untrue.map(|(value, _)| Edit { span: value.span(), replacement: b"\"\"".to_vec() }).collect()
+}
+
 /// The fields in which a provider is told of the principal, in no spelling but their own.
 pub(super) fn check_owned_fields(root: Value<'_>) -> Shape<()> {
-    named(root, &String::new, SAFETY_IDENTIFIER)?;
+    for key in TENANT_FIELDS.iter().chain(&[SAFETY_IDENTIFIER]) {
+        named(root, &String::new, key)?;
+    }
     if let Some(metadata) = named(root, &String::new, METADATA)? {
         for key in ["user_id", "tenant_id", "tenant_slug", "principal_id"] {
             named(metadata, &|| METADATA.to_owned(), key)?;
@@ -261,6 +276,20 @@ pub(super) fn check_owned_fields(root: Value<'_>) -> Shape<()> {
     Ok(())
 }
 
+/// The tenants that a body names, in fields by which apps know them.
+pub(super) fn tenants_named(root: Value<'_>) -> Vec<NamedTenant<'_>> {
+    let objects = [(Some(root), false), (root.get(METADATA), true)];
+    let fields = objects.into_iter().flat_map(|(object, written_over)| {
+        TENANT_FIELDS.iter().filter_map(move |key| Some((object?.get(key)?, written_over)))
+    });
+    let named = fields.filter(|(value, _)| value.kind() != Kind::Null).map(|(value, written_over)| {
+        let name = value.text().unwrap_or_else(|| Cow::Owned(value.raw().to_owned()));
+        NamedTenant { name, written_over }
+    });
+    named.collect()
+}
+
+const TENANT_FIELDS: [&str; 2] = ["tenant_id", "tenant_slug"];
 const SAFETY_IDENTIFIER: &str = "safety_identifier";
 const METADATA: &str = "metadata";
 

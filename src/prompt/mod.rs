@@ -100,14 +100,10 @@ impl Prompt {
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        if matches!(route.endpoint, Endpoint::Models | Endpoint::Health | Endpoint::Ready) {
+        if matches!(route.endpoint, Endpoint::Models | Endpoint::Health | Endpoint::Ready | Endpoint::Account(_)) {
             return Ok(Prompt::without_body(route.endpoint));
         }
-        // Told by headers alone first: what cannot be read is not worth waiting for.
-        check_encoding(headers)?;
-        check_type(headers)?;
-        let reading = tokio::time::timeout(config.read_timeout, collect(body, config.body_bytes_max));
-        let bytes = reading.await.map_err(|_| PromptError::Timeout)??;
+        let bytes = read_json(headers, body, config).await?;
         if bytes.is_empty() && route.endpoint == Endpoint::App {
             return Ok(Prompt::without_body(route.endpoint));
         }
@@ -135,6 +131,11 @@ impl Prompt {
 
     pub fn model(&self) -> Option<&str> {
         self.model.as_ref().map(|model| model.name.as_str())
+    }
+
+    /// The tenants that the body names, beside its own fields those in `metadata`.
+    pub fn tenants_named(&self) -> Vec<NamedTenant<'_>> {
+        self.document.as_ref().map(|document| dialect::tenants_named(document.root())).unwrap_or_default()
     }
 
     /// Each literal that holds the user's text, by its place in the body.
@@ -165,15 +166,26 @@ impl Prompt {
         let Some(document) = &self.document else { return Bytes::new() };
         let renamed = self.model.as_ref().zip(model).filter(|(asked, wanted)| asked.name != **wanted);
         let renamed = renamed.map(|(asked, wanted)| Edit::replace_with_string(asked.literal.clone(), wanted));
-        let told = match told {
+        let blanked = dialect::blank(dialect, document.root(), told);
+        let mut told = match told {
             Some(told) => dialect::tell(self.endpoint, dialect, document.root(), told),
             None => dialect::hush(dialect, document.root()),
         };
+        told.extend(blanked);
         // An app's pointer may lead into a field of ours: what stands there goes as a whole.
         let apart = |edit: &&Edit| told.iter().all(|ours| !ours.overlaps(edit));
         let mut edits: Vec<&Edit> = self.edits.iter().filter(apart).chain(&renamed).chain(&told).collect();
         edit::splice(document.bytes(), &mut edits)
     }
+}
+
+/// A tenant that a body names, by id or slug.
+#[derive(Debug, PartialEq, Eq)]
+pub struct NamedTenant<'a> {
+    /// Of a value that is no text, its JSON.
+    pub name: Cow<'a, str>,
+    /// Whether upstreams get what we know in its place.
+    pub written_over: bool,
 }
 
 /// What a provider is told of the principal, in the body field that it has for that.
@@ -183,6 +195,18 @@ pub struct Told<'a> {
     pub principal_id: &'a str,
     /// A digest that names the principal to nobody but us.
     pub opaque: &'a str,
+}
+
+/// Reads a body that says it is JSON, or says nothing, bounded in bytes and time.
+pub async fn read_json<B>(headers: &HeaderMap, body: B, config: &Config) -> Result<Bytes, PromptError>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    // Told by headers alone first: what cannot be read is not worth waiting for.
+    check_encoding(headers)?;
+    check_type(headers)?;
+    let reading = tokio::time::timeout(config.read_timeout, collect(body, config.body_bytes_max));
+    reading.await.map_err(|_| PromptError::Timeout)?
 }
 
 fn text_of(value: Value<'_>) -> String {

@@ -15,8 +15,6 @@ use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Request, StatusCode, Uri};
 use http_body_util::Full;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 
 pub use self::body::ReplyBody;
 pub use self::config::Config;
@@ -26,6 +24,7 @@ use self::config::{Failover, Metadata, ModelGroup, Upstream};
 use self::connections::{ConnectionError, Connections};
 use self::credential::{Credential, Loaded};
 use crate::call::Call;
+use crate::fetch;
 use crate::headers;
 use crate::route::Dialect;
 use crate::telemetry::RequestLog;
@@ -77,7 +76,7 @@ impl Target {
         let name = upstream.name.clone();
         let failed = |error| DirectoryError::Credential { upstream: name.clone(), error };
         let credential = upstream.credential.clone().map(Credential::load).transpose().map_err(failed)?;
-        let tls = tls_config(&upstream)
+        let tls = fetch::tls_config(upstream.ca_file.as_deref())
             .map_err(|problem| DirectoryError::Authorities { upstream: upstream.name.clone(), problem })?;
         Ok(Target { upstream, credential, tls })
     }
@@ -285,26 +284,4 @@ fn reply_headers(mut headers: HeaderMap, credential: Option<&Loaded>) -> HeaderM
         headers::strip_values_holding(&mut headers, credential.secret.expose());
     }
     headers
-}
-
-/// The public authorities, or the upstream's own.
-fn tls_config(upstream: &Upstream) -> Result<rustls::ClientConfig, String> {
-    let mut roots = rustls::RootCertStore::empty();
-    match &upstream.ca_file {
-        None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
-        Some(path) => {
-            let certificates = CertificateDer::pem_file_iter(path).map_err(|error| error.to_string())?;
-            for certificate in certificates {
-                let certificate = certificate.map_err(|error| error.to_string())?;
-                roots.add(certificate).map_err(|error| error.to_string())?;
-            }
-            if roots.is_empty() {
-                return Err("it holds no certificate".into());
-            }
-        }
-    }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider);
-    let builder = builder.with_safe_default_protocol_versions().map_err(|error| error.to_string())?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }

@@ -41,6 +41,33 @@ async fn each_dialect_gets_its_own_credential_header_and_field() {
     assert_eq!(body["metadata"]["user_id"], digest.as_str());
 }
 
+/// A provider's own `metadata` is the caller's to fill, but not to say who the caller is.
+#[tokio::test]
+async fn metadata_of_a_provider_names_no_other_tenant() {
+    let (openai, anthropic) = (provider("openai").await, provider("anthropic").await);
+    let gate = gate().speaking("openai", &openai).speaking("anthropic", &anthropic).tenant("acme").start().await;
+    let metadata = r#""metadata":{"tenant_id":"globex","tenant_slug":"acme","principal_id":7,"note":"mine"}"#;
+    for (path, primary) in [("/v1/chat/completions", &openai), ("/v1/messages", &anthropic)] {
+        let body =
+            format!(r#"{{"model":"m","max_tokens":9,{metadata},"messages":[{{"role":"user","content":"Hi"}}]}}"#);
+        assert_eq!(gate.post(path, body).send().await.status, 200);
+        let seen = String::from_utf8(primary.requests().pop().unwrap().body.to_vec()).unwrap();
+        assert!(!seen.contains("globex"), "{seen}");
+        assert!(seen.contains(r#""tenant_id":"","tenant_slug":"acme","principal_id":"","note":"mine""#), "{seen}");
+    }
+}
+
+/// An endpoint that has no field for a principal tells of none, whoever claims to be one.
+#[tokio::test]
+async fn older_endpoints_take_no_principal_of_a_clients() {
+    let openai = provider("openai").await;
+    let gate = gate().speaking("openai", &openai).tenant("acme").start().await;
+    let body = r#"{"model":"m","input":"Hi","safety_identifier":"spoofed"}"#;
+    assert_eq!(gate.post("/v1/embeddings", body).send().await.status, 200);
+    let seen = String::from_utf8(openai.requests().pop().unwrap().body.to_vec()).unwrap();
+    assert!(seen.contains(r#""safety_identifier":null"#), "{seen}");
+}
+
 #[tokio::test]
 async fn what_a_client_says_in_our_fields_is_replaced_and_the_rest_stays_byte_for_byte() {
     let primary = provider("primary").await;

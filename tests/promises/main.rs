@@ -6,13 +6,18 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod admin;
 mod authentication;
 mod bodies;
+mod chain;
 mod failover;
 mod isolation;
+mod issuers;
 mod overload;
+mod revocation;
 mod scanning;
 mod secrecy;
+mod sessions;
 mod shutdown;
 mod streaming;
 mod transport;

@@ -26,13 +26,14 @@ async fn r29_flood_of_keys_with_bad_checksums_asks_no_store_and_is_not_felt() {
     assert_eq!(gate.chat("Hi").send().await.status, 200);
     let lookups = gate.lookups();
     let quiet = p99_of_good(&gate).await;
-    let flood = Flood::start(gate.address(), &key);
+    // Each differs from the last, so that no cache of refusals could answer.
+    let mistyped = move |at: usize| format!("{}{:06}", &key[..key.len() - 6], at % 1_000_000);
+    let flood = Flood::start(gate.address(), 10_000, mistyped);
     let felt = p99_of_good(&gate).await;
-    let (sent, refused, span) = flood.stop();
-    let rate = f64::from(u32::try_from(sent).unwrap()) / span.as_secs_f64();
-    eprintln!("R29: {rate:.0} bad keys a second; p99 of good requests {quiet:?} without, {felt:?} with the flood");
-    assert!(sent > 2_000, "the flood is one: {sent}");
-    assert_eq!(refused, sent, "each is refused with 401");
+    let answers = flood.stop();
+    eprintln!("R29: {:.0} bad keys a second; p99 {quiet:?} without, {felt:?} with the flood", answers.rate());
+    assert!(answers.sent > 2_000, "the flood is one: {}", answers.sent);
+    assert_eq!(answers.refused, answers.sent, "each is refused with 401");
     assert_eq!(gate.lookups(), lookups, "no store query, for bad keys and cached good ones alike");
     assert!(felt <= quiet * 2, "p99 {felt:?} against {quiet:?}");
 }
@@ -56,62 +57,122 @@ async fn timed(ask: Ask) -> Duration {
     began.elapsed()
 }
 
-/// A thread that sends mistyped keys at up to 10,000 a second over connections that it keeps.
+/// Promise R31: a known public id of another tenant, and a secret that is wrong each time, each worth a bcrypt run of its
+/// own. The hashes of that tenant take their turns on one thread, and what does not fit into its queue is told to wait.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r31_flood_of_wrong_secrets_holds_one_hash_thread_and_others_do_not_feel_it() {
+    let primary = provider("primary").await;
+    let two = "auth: { api_key: { hash_threads: 2 }, JWT_SECRETS }";
+    let gate = gate().upstream(&primary).tenant("acme").tenant("globex").config(two).start().await;
+    primary.set_faults(faults(r#"{"latency_ms":50}"#));
+    let stored = bcrypt::hash("llmk_known123_right", 10).unwrap();
+    gate.import_key("globex", "known123", &stored).await;
+    assert_eq!(gate.chat("Hi").send().await.status, 200);
+    let quiet = p99_of_good(&gate).await;
+    let flood = Flood::start(gate.address(), 1_000, |at| format!("llmk_known123_wrong{at}"));
+    let felt = p99_of_good(&gate).await;
+    // Keys that nobody has seen yet need a hash of their own, and get their turn.
+    for _ in 0..3 {
+        let fresh = gate.create_key("acme", KeyTerms::default()).await;
+        assert_eq!(gate.chat("Hi").bearer(&fresh).send().await.status, 200);
+    }
+    let answers = flood.stop();
+    let (refused, throttled) = (answers.refused, answers.throttled);
+    eprintln!("R31: {:.0} wrong secrets a second; p99 {quiet:?} without, {felt:?} with the flood", answers.rate());
+    assert_eq!(refused + throttled, answers.sent, "nothing else is answered");
+    assert!(throttled > refused, "the excess is told to wait: {throttled} of {}", answers.sent);
+    let began = Instant::now();
+    assert!(!bcrypt::verify("llmk_known123_other", &stored).unwrap());
+    let one_hash = began.elapsed().as_secs_f64();
+    let hashed = f64::from(u32::try_from(refused).unwrap()) * one_hash;
+    assert!(hashed < answers.span.as_secs_f64() * 1.5, "{refused} hashes of {one_hash:.3} s: more than one thread");
+    assert!(felt <= quiet * 2, "p99 {felt:?} against {quiet:?}");
+    let told = gate.chat("Hi").bearer("llmk_known123_right").send().await;
+    assert!([200, 429].contains(&told.status.as_u16()), "the right secret was never refused");
+    eventually("the right one's turn", async || {
+        gate.chat("Hi").bearer("llmk_known123_right").send().await.status == 200
+    })
+    .await;
+}
+
+/// A thread that sends bad credentials over connections that it keeps.
 struct Flood {
     stop: Arc<AtomicBool>,
-    refused: Arc<AtomicUsize>,
-    thread: JoinHandle<usize>,
+    thread: JoinHandle<Answers>,
     began: Instant,
 }
 
-const RATE: u32 = 10_000;
-const CONNECTIONS: u32 = 8;
+/// What came of a flood.
+#[derive(Default)]
+struct Answers {
+    sent: usize,
+    /// 401.
+    refused: usize,
+    /// 429.
+    throttled: usize,
+    span: Duration,
+}
+
+const CONNECTIONS: u32 = 64;
 
 impl Flood {
-    fn start(address: SocketAddr, key: &str) -> Flood {
+    /// Sends up to `rate` credentials a second; `credential` is asked for each by its number.
+    fn start(address: SocketAddr, rate: u32, credential: impl Fn(usize) -> String + Send + Sync + 'static) -> Flood {
         let stop = Arc::new(AtomicBool::new(false));
-        let refused = Arc::new(AtomicUsize::new(0));
-        let (stopped, counted, key) = (stop.clone(), refused.clone(), key.to_owned());
+        let (stopped, credential) = (stop.clone(), Arc::new(credential));
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async move {
-                let senders = (0..CONNECTIONS).map(|at| {
-                    let (stopped, counted, key) = (stopped.clone(), counted.clone(), key.clone());
-                    tokio::spawn(async move { send_bad_keys(address, &key, at, &stopped, &counted).await })
+                let numbers = Arc::new(AtomicUsize::new(0));
+                let senders = (0..CONNECTIONS).map(|_| {
+                    let (stopped, numbers, credential) = (stopped.clone(), numbers.clone(), credential.clone());
+                    let next = move || credential(numbers.fetch_add(1, Ordering::Relaxed));
+                    tokio::spawn(async move { send_bad(address, rate, next, &stopped).await })
                 });
-                let mut sent = 0;
+                let mut all = Answers::default();
                 for sender in senders.collect::<Vec<_>>() {
-                    sent += sender.await.unwrap();
+                    all.add(&sender.await.unwrap());
                 }
-                sent
+                all
             })
         });
-        Flood { stop, refused, thread, began: Instant::now() }
+        Flood { stop, thread, began: Instant::now() }
     }
 
-    fn stop(self) -> (usize, usize, Duration) {
+    fn stop(self) -> Answers {
         self.stop.store(true, Ordering::Relaxed);
-        let sent = self.thread.join().unwrap();
-        (sent, self.refused.load(Ordering::Relaxed), self.began.elapsed())
+        let answers = self.thread.join().unwrap();
+        Answers { span: self.began.elapsed(), ..answers }
     }
 }
 
-async fn send_bad_keys(address: SocketAddr, key: &str, at: u32, stop: &AtomicBool, refused: &AtomicUsize) -> usize {
+impl Answers {
+    fn add(&mut self, other: &Answers) {
+        self.sent += other.sent;
+        self.refused += other.refused;
+        self.throttled += other.throttled;
+    }
+
+    fn rate(&self) -> f64 {
+        f64::from(u32::try_from(self.sent).unwrap()) / self.span.as_secs_f64()
+    }
+}
+
+async fn send_bad(address: SocketAddr, rate: u32, next: impl Fn() -> String, stop: &AtomicBool) -> Answers {
     let stream = TcpStream::connect(address).await.unwrap();
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(async move { drop(connection.await) });
-    let mut pace = tokio::time::interval(Duration::from_secs(1) * CONNECTIONS / RATE);
-    let mut sent = 0;
+    let mut pace = tokio::time::interval(Duration::from_secs(1) * CONNECTIONS / rate);
+    let mut answers = Answers::default();
     while !stop.load(Ordering::Relaxed) {
         pace.tick().await;
-        // Each differs from the last, so that no cache of refusals could answer.
-        let wrong = format!("{}{at}{:05}", &key[..key.len() - 6], sent % 100_000);
         let request =
-            Request::get("/v1/models").header("host", "gate").header("authorization", format!("Bearer {wrong}"));
+            Request::get("/v1/models").header("host", "gate").header("authorization", format!("Bearer {}", next()));
         let response = sender.send_request(request.body(Empty::<Bytes>::new()).unwrap()).await.unwrap();
-        refused.fetch_add(usize::from(response.status() == 401), Ordering::Relaxed);
+        answers.refused += usize::from(response.status() == 401);
+        answers.throttled += usize::from(response.status() == 429);
+        answers.sent += 1;
         response.into_body().collect().await.unwrap();
-        sent += 1;
     }
-    sent
+    answers
 }

@@ -11,12 +11,12 @@ use wardgate::cli::mock::Provider;
 use wardgate::clock::{Expiry, Timestamp};
 use wardgate::config::{Config, Source};
 use wardgate::scopes::{Models, Scopes};
-use wardgate::store::{NewKey, NewTenant, Store, TenantUpdate};
+use wardgate::store::{Email, NewKey, NewTenant, NewUser, Rotation, Store, TenantUpdate, UserStatus, UserUpdate};
 use wardgate::tenant::{ScanMode, Slug, TenantPolicy, TenantStatus};
 
 use super::client::Ask;
 use super::log::Log;
-use super::{JWT_SECRET, PROVIDER_KEY};
+use super::{ADMIN_TOKEN, JWT_SECRET, PROVIDER_KEY};
 
 pub(crate) fn gate() -> GateBuilder {
     GateBuilder::default()
@@ -76,6 +76,7 @@ impl GateBuilder {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("provider-key"), PROVIDER_KEY).unwrap();
         std::fs::write(directory.path().join("jwt-secret"), JWT_SECRET).unwrap();
+        std::fs::write(directory.path().join("admin-token"), ADMIN_TOKEN).unwrap();
         let config = self.resolve(&directory);
         let store = Store::open(&config.store).await.unwrap();
         let mut keys = HashMap::new();
@@ -98,11 +99,12 @@ impl GateBuilder {
             let key = format!("api_key: {{ file: '{}' }} }}", at("provider-key"));
             format!("  - {}{key}\n", upstream.strip_suffix('}').unwrap_or(upstream))
         });
-        let mut yaml = format!(
-            "admin: {{ listen: '127.0.0.1:0' }}\nstore: {{ url: 'sqlite:{}' }}\nupstreams:\n{}",
-            at("wardgate.db"),
-            upstreams.collect::<String>(),
-        );
+        let mut yaml =
+            format!("store: {{ url: 'sqlite:{}' }}\nupstreams:\n{}", at("wardgate.db"), upstreams.collect::<String>());
+        if !self.more.contains("admin:") {
+            let token = at("admin-token");
+            yaml.push_str(&format!("admin: {{ listen: '127.0.0.1:0', token: {{ file: '{token}' }} }}\n"));
+        }
         let secrets = format!("jwt: {{ secrets: [{{ file: '{}' }}] }}", at("jwt-secret"));
         if !self.more.contains("server:") {
             yaml.push_str("server: { listen: '127.0.0.1:0', drain_delay: 0s }\n");
@@ -110,7 +112,7 @@ impl GateBuilder {
         if !self.more.contains("auth:") {
             yaml.push_str(&format!("auth: {{ {secrets} }}\n"));
         }
-        yaml.push_str(&self.more.replace("JWT_SECRETS", &secrets));
+        yaml.push_str(&self.more.replace("JWT_SECRETS", &secrets).replace("JWT_FILE", &at("jwt-secret")));
         let file = directory.path().join("wardgate.yaml");
         std::fs::write(&file, &yaml).unwrap();
         let source =
@@ -132,6 +134,10 @@ pub(crate) struct Gate {
 impl Gate {
     pub(crate) fn address(&self) -> SocketAddr {
         self.app.address()
+    }
+
+    pub(crate) fn admin_address(&self) -> SocketAddr {
+        self.app.admin_address()
     }
 
     /// The key of a tenant that the story began with.
@@ -182,6 +188,75 @@ impl Gate {
         }
     }
 
+    /// A user, by e-mail address and password; answers the id.
+    pub(crate) async fn create_user(&self, slug: &str, email: &str, password: &str, scopes: &str) -> String {
+        self.create_user_by_hash(slug, email, bcrypt::hash(password, 4).unwrap(), scopes).await
+    }
+
+    pub(crate) async fn create_user_by_hash(&self, slug: &str, email: &str, hash: String, scopes: &str) -> String {
+        let new = NewUser {
+            tenant: self.store.tenant(slug).await.unwrap().id.clone(),
+            email: Email::parse(email).unwrap(),
+            name: String::new(),
+            hashed_password: hash,
+            scopes: Scopes::parse(scopes).unwrap(),
+        };
+        self.store.create_user(new, None).await.unwrap().into_inner().id
+    }
+
+    pub(crate) async fn rename_user(&self, id: &str, name: &str) {
+        let update = UserUpdate { name: Some(name.into()), ..UserUpdate::default() };
+        self.store.update_user(id, update, None, Timestamp::now()).await.unwrap();
+    }
+
+    pub(crate) async fn disable_user(&self, id: &str) {
+        let update = UserUpdate { status: Some(UserStatus::Disabled), ..UserUpdate::default() };
+        let soon = Timestamp::now().after(std::time::Duration::from_secs(3600));
+        self.store.update_user(id, update, None, soon).await.unwrap();
+    }
+
+    /// Says what a tenant has at most.
+    pub(crate) async fn bound(&self, slug: &str, scopes: &str, models: &[&str]) {
+        let scopes = Some(Scopes::parse(scopes).unwrap());
+        let models = Models::from_list(models.iter().map(ToString::to_string).collect());
+        let policy = TenantPolicy { scopes, models, ..TenantPolicy::default() };
+        let update = TenantUpdate { policy: Some(policy), ..TenantUpdate::default() };
+        self.store.update_tenant(slug, update, None).await.unwrap();
+    }
+
+    /// A key of another system, by its hash.
+    pub(crate) async fn import_key(&self, slug: &str, public_id: &str, hash: &str) {
+        let new = NewKey {
+            tenant: self.store.tenant(slug).await.unwrap().id.clone(),
+            public_id: public_id.to_owned(),
+            hashed_key: hash.to_owned(),
+            name: "imported".into(),
+            scopes: Scopes::defaults(),
+            models: Models::All,
+            expiry: Expiry::Never,
+            created_by: String::new(),
+            canary: false,
+        };
+        self.store.create_key(new, None).await.unwrap();
+    }
+
+    pub(crate) async fn create_canary(&self, slug: &str) -> String {
+        create_key(&self.store, slug, KeyTerms { canary: true, ..KeyTerms::default() }).await
+    }
+
+    /// Makes a key in the place of another.
+    pub(crate) async fn rotate_key(&self, old: &str, overlap: std::time::Duration) -> String {
+        let made = api_key::Config { bcrypt_cost: 4, ..api_key::Config::default() }.generate().unwrap();
+        let rotation = Rotation {
+            public_id: made.public_id,
+            hashed_key: made.hash.to_string(),
+            old_ends: Timestamp::now().after(overlap),
+            created_by: String::new(),
+        };
+        self.store.rotate_key(old.rsplit_once('_').unwrap().0, rotation).await.unwrap();
+        String::from_utf8(made.key.expose().to_vec()).unwrap()
+    }
+
     pub(crate) async fn set_status(&self, slug: &str, status: TenantStatus) {
         let update = TenantUpdate { status: Some(status), ..TenantUpdate::default() };
         self.store.update_tenant(slug, update, None).await.unwrap();
@@ -205,6 +280,7 @@ pub(crate) struct KeyTerms {
     pub(crate) scopes: Option<&'static str>,
     pub(crate) model: Option<&'static str>,
     pub(crate) expires_at: Option<i64>,
+    pub(crate) canary: bool,
 }
 
 async fn create_key(store: &Store, slug: &str, terms: KeyTerms) -> String {
@@ -219,7 +295,7 @@ async fn create_key(store: &Store, slug: &str, terms: KeyTerms) -> String {
         models: Models::from_list(terms.model.into_iter().map(String::from).collect()),
         expiry: terms.expires_at.map_or(Expiry::Never, |at| Expiry::At(Timestamp(at))),
         created_by: String::new(),
-        canary: false,
+        canary: terms.canary,
     };
     store.create_key(new, None).await.unwrap();
     String::from_utf8(made.key.expose().to_vec()).unwrap()

@@ -8,12 +8,15 @@
 
 mod client;
 mod gate;
+mod idp;
 mod log;
 
+use base64::Engine;
 use wardgate::cli::mock::{Faults, Options, Provider};
 
-pub(crate) use client::{Ask, raw_status};
+pub(crate) use client::{Ask, Reply, Stream, raw_status};
 pub(crate) use gate::{Gate, KeyTerms, gate};
+pub(crate) use idp::{Idp, IdpKey};
 
 /// A provider that listens on a free port. It wants the key that the gate has for it, as a real one does.
 pub(crate) async fn provider(name: &str) -> Provider {
@@ -60,7 +63,25 @@ where
     }
 }
 
+/// The claims of a token, unverified.
+pub(crate) fn claims_of(token: &str) -> serde_json::Value {
+    let claims = token.split('.').nth(1).unwrap();
+    serde_json::from_slice(&base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap()
+}
+
+/// A token of any claims, signed as the gate signs its own.
+pub(crate) fn sign_claims(claims: &serde_json::Value) -> String {
+    let encode = |json: &str| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(json);
+    let message = format!("{}.{}", encode(r#"{"alg":"HS256","typ":"at+jwt"}"#), encode(&claims.to_string()));
+    let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, JWT_SECRET.as_bytes());
+    let signature = aws_lc_rs::hmac::sign(&key, message.as_bytes());
+    let signature = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(signature.as_ref());
+    format!("{message}.{signature}")
+}
+
 /// The key that the gate holds for its providers, and no client ever sees.
 pub(crate) const PROVIDER_KEY: &str = "sk-canary-provider-5b1f0d9e";
 /// The secret that tokens are signed with.
 pub(crate) const JWT_SECRET: &str = "canary-signing-secret-0123456789abcdef";
+/// What operators show at the admin API.
+pub(crate) const ADMIN_TOKEN: &str = "canary-admin-token-0123456789abcdef";

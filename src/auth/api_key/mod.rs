@@ -6,20 +6,24 @@
 mod form;
 mod hash;
 
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use moka::future::Cache;
-use tokio::sync::Semaphore;
 
 pub use self::form::BRAND_BYTES_MAX;
 pub use self::hash::{BCRYPT_COST_MAX, HashMethod, KeyHash, KeyHashError, Peppers, VerifyError};
 
 use self::form::{BadChecksum, KeyForm};
-use super::AuthError;
+use super::hashing::HashThreads;
 use super::last_used::LastUsed;
+use super::remembered::Remembered;
+use super::roll::Roll;
+use super::{AuthError, canary};
 use crate::clock::{Expiry, Timestamp};
+use crate::digest::sha256;
 use crate::principal::{AuthMethod, Contact, CredentialId, Principal, PrincipalId, Proven};
 use crate::secret::Secret;
 use crate::store::{KeyLookup, KeyRecord, Store};
@@ -39,6 +43,8 @@ pub struct Config {
     pub unknown_ttl: Duration,
     /// How many bcrypt hashes may be computed at a time.
     pub hash_threads: usize,
+    /// Whether a canary key that is presented suspends its tenant.
+    pub canary_suspends_tenant: bool,
 }
 
 /// Cost 10 takes about 65 ms of a core, at a key's first use.
@@ -51,10 +57,6 @@ pub const DEFAULT_CACHE_TTL: Duration = Duration::from_secs(60);
 pub const DEFAULT_UNKNOWN_TTL: Duration = Duration::from_secs(1);
 /// A key that was not used for so long is hashed anew at its next use.
 const PROVEN_IDLE_MAX: Duration = Duration::from_secs(3600);
-/// How many requests may wait for a bcrypt thread before the next is told that the gate is overloaded.
-const HASH_QUEUE_MAX: usize = 256;
-/// How long one waits for a bcrypt thread.
-const HASH_WAIT_MAX: Duration = Duration::from_secs(10);
 
 impl Default for Config {
     fn default() -> Config {
@@ -67,6 +69,7 @@ impl Default for Config {
             cache_ttl: DEFAULT_CACHE_TTL,
             unknown_ttl: DEFAULT_UNKNOWN_TTL,
             hash_threads: 1,
+            canary_suspends_tenant: false,
         }
     }
 }
@@ -95,127 +98,145 @@ impl Config {
     }
 }
 
+/// Why a key is refused. The client reads one answer for all of them (promise K3), the log reads which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyRefusal {
+    /// Ours by its brand, and mistyped or made up: refused before any store or hash is asked.
+    Checksum,
+    /// No key has its public id or its digest.
+    Unknown,
+    /// A key has its public id, and another secret.
+    Secret,
+    Revoked,
+    /// Nobody has a reason to send it but a thief.
+    Canary,
+}
+
+impl KeyRefusal {
+    pub fn reason(self) -> &'static str {
+        match self {
+            KeyRefusal::Checksum => "key_checksum",
+            KeyRefusal::Unknown => "key_unknown",
+            KeyRefusal::Secret => "key_secret",
+            KeyRefusal::Revoked => "key_revoked",
+            KeyRefusal::Canary => "key_canary",
+        }
+    }
+}
+
 /// The verifier of presented keys.
 pub struct ApiKeys {
     config: Config,
     store: Arc<Store>,
-    cache: Cache<[u8; 32], Answer>,
+    answers: Remembered<[u8; 32], Answer>,
     /// Which bcrypt hash a key was found to match, under the key's digest. An answer that ran out is looked up anew
     /// without the hash being computed again, so that no busy key waits for bcrypt once a minute.
     proven: Cache<[u8; 32], Arc<str>>,
-    hashing: HashThreads,
+    hashing: Arc<HashThreads>,
     last_used: Arc<LastUsed>,
-    /// Counts the changes that the store announced: an answer that was worked out across one is worked out again.
-    generation: AtomicU64,
+    roll: Arc<Roll>,
 }
 
 /// What is remembered of a presented key.
 #[derive(Clone)]
 enum Answer {
     Known(Arc<KnownKey>),
-    /// No such id, a wrong secret, or revoked: one answer for all three (promise K3).
-    Unknown,
+    Refused(KeyRefusal),
 }
 
 struct KnownKey {
-    key_id: String,
     principal: Arc<Principal>,
     /// When its use was last handed on to be written, in Unix seconds.
     noted_at: AtomicI64,
 }
 
 impl ApiKeys {
-    pub fn new(config: Config, store: Arc<Store>, last_used: Arc<LastUsed>) -> ApiKeys {
-        let lives = Lives { known: config.cache_ttl, unknown: config.unknown_ttl };
-        let cache = Cache::builder()
-            .max_capacity(config.cache_entries_max)
-            .expire_after(lives)
-            .support_invalidation_closures()
-            .build();
+    pub(super) fn new(
+        config: Config,
+        store: Arc<Store>,
+        last_used: Arc<LastUsed>,
+        hashing: Arc<HashThreads>,
+        roll: Arc<Roll>,
+    ) -> ApiKeys {
+        let (known, unknown) = (config.cache_ttl, config.unknown_ttl);
+        let answers = Remembered::new(config.cache_entries_max, move |answer| match answer {
+            Answer::Known(key) => known.min(time_left(key.principal.expiry)),
+            Answer::Refused(_) => unknown,
+        });
         let proven = Cache::builder().max_capacity(config.cache_entries_max).time_to_idle(PROVEN_IDLE_MAX).build();
-        let hashing = HashThreads::new(config.hash_threads);
-        ApiKeys { config, store, cache, proven, hashing, last_used, generation: AtomicU64::new(0) }
+        ApiKeys { config, store, answers, proven, hashing, last_used, roll }
     }
 
-    pub async fn authenticate(&self, key: &Secret) -> Result<Arc<Principal>, AuthError> {
-        let text = std::str::from_utf8(key.expose()).map_err(|_| AuthError::Refused)?;
-        let form = KeyForm::parse(text, &self.config.brand).map_err(|BadChecksum| AuthError::Refused)?;
-        let digest = hash::sha256(key.expose());
-        let answer = match self.cache.get(&digest).await {
-            Some(answer) => answer,
-            None => self.look_up(key, digest, &form).await?,
-        };
-        self.accept(answer)
+    pub async fn authenticate(&self, key: &Secret, peer: IpAddr) -> Result<Arc<Principal>, AuthError> {
+        let text = std::str::from_utf8(key.expose()).map_err(|_| AuthError::Refused(KeyRefusal::Unknown))?;
+        let form =
+            KeyForm::parse(text, &self.config.brand).map_err(|BadChecksum| AuthError::Refused(KeyRefusal::Checksum))?;
+        let digest = sha256(key.expose());
+        let answer = self.answers.get_or(&digest, || self.verify_records(key, digest, &form, peer)).await?;
+        self.accept(answer, peer)
     }
 
-    /// Forgets what was known of a key, because the store announced a change of it.
-    pub fn forget_key(&self, key_id: &str) {
-        let key_id = key_id.to_owned();
-        self.forget_where(move |known| known.key_id == key_id);
-    }
-
-    /// Forgets every key of a tenant that changed.
-    pub fn forget_tenant(&self, tenant: &TenantId) {
-        let tenant = tenant.clone();
-        self.forget_where(move |known| known.principal.tenant.id == tenant);
+    /// Forgets what was known of keys and of tenants' keys that changed.
+    pub fn forget(&self, keys: Vec<String>, tenants: Vec<TenantId>) {
+        self.answers.forget_where(move |answer| match answer {
+            Answer::Known(known) => {
+                let principal = &known.principal;
+                keys.iter().any(|key| key == principal.id.as_str()) || tenants.contains(&principal.tenant.id)
+            }
+            Answer::Refused(_) => true,
+        });
     }
 
     /// Forgets everything, because changes may have been missed.
     pub fn forget_all(&self) {
-        self.generation.fetch_add(1, Ordering::SeqCst);
-        self.cache.invalidate_all();
+        self.answers.forget_all();
     }
 
-    fn forget_where(&self, gone: impl Fn(&KnownKey) -> bool + Send + Sync + 'static) {
-        self.generation.fetch_add(1, Ordering::SeqCst);
-        let matches = move |_: &[u8; 32], answer: &Answer| match answer {
-            Answer::Known(known) => gone(known),
-            Answer::Unknown => true,
+    /// The last checks, made at every use of a remembered answer.
+    fn accept(&self, answer: Answer, peer: IpAddr) -> Result<Arc<Principal>, AuthError> {
+        let known = match answer {
+            Answer::Known(known) => known,
+            Answer::Refused(why) => return Err(AuthError::Refused(why)),
         };
-        self.cache.invalidate_entries_if(matches).expect("the cache is built to support it");
-    }
-
-    /// The last checks, made at every use of a cached answer.
-    fn accept(&self, answer: Answer) -> Result<Arc<Principal>, AuthError> {
-        let Answer::Known(known) = answer else { return Err(AuthError::Refused) };
         let now = Timestamp::now();
         if known.principal.expiry.is_past(now) {
             return Err(AuthError::Expired);
         }
         let noted_at = known.noted_at.load(Ordering::Relaxed);
         if now.0 > noted_at && known.noted_at.swap(now.0, Ordering::Relaxed) == noted_at {
-            self.last_used.note(&known.key_id, now);
+            self.last_used.note(known.principal.id.as_str(), now, peer);
         }
         Ok(known.principal.clone())
     }
 
-    /// One look-up serves all who ask for the same key at the same time; a failure is not remembered.
-    async fn look_up(&self, key: &Secret, digest: [u8; 32], form: &KeyForm<'_>) -> Result<Answer, AuthError> {
-        loop {
-            let generation = self.generation.load(Ordering::SeqCst);
-            let found = self.cache.try_get_with(digest, self.verify_records(key, digest, form)).await;
-            let answer = found.map_err(|error| AuthError::clone(&error))?;
-            // A record may have changed while its hash was compared, and the cache was told before this answer was in
-            // it. The next round needs no bcrypt: what was proven is remembered.
-            if self.generation.load(Ordering::SeqCst) == generation || matches!(answer, Answer::Unknown) {
-                return Ok(answer);
-            }
-            self.cache.invalidate(&digest).await;
-        }
-    }
-
-    async fn verify_records(&self, key: &Secret, digest: [u8; 32], form: &KeyForm<'_>) -> Result<Answer, AuthError> {
+    async fn verify_records(
+        &self,
+        key: &Secret,
+        digest: [u8; 32],
+        form: &KeyForm<'_>,
+        peer: IpAddr,
+    ) -> Result<Answer, AuthError> {
         let records = self.store.find_keys(self.lookup(key, form)).await.map_err(AuthError::unavailable)?;
+        let mut refusal = if records.is_empty() { KeyRefusal::Unknown } else { KeyRefusal::Secret };
         let mut undecided = None;
-        for record in records.into_iter().filter(|record| record.revoked_at.is_none()) {
+        for record in records {
+            // A canary is one for good: taking it back must not silence it.
+            if record.revoked_at.is_some() && !record.canary {
+                refusal = KeyRefusal::Revoked;
+                continue;
+            }
             match self.matches(&record, key, digest).await {
-                Ok(true) => return Ok(Answer::Known(Arc::new(known(record)?))),
+                Ok(true) if record.canary => {
+                    canary::raise(&record, peer, self.config.canary_suspends_tenant, &self.store).await;
+                    return Ok(Answer::Refused(KeyRefusal::Canary));
+                }
+                Ok(true) => return Ok(Answer::Known(Arc::new(self.known(record)?))),
                 Ok(false) => {}
                 // One that cannot be compared must not stand before another that can.
                 Err(error) => undecided = Some(error),
             }
         }
-        undecided.map_or(Ok(Answer::Unknown), Err)
+        undecided.map_or(Ok(Answer::Refused(refusal)), Err)
     }
 
     async fn matches(&self, record: &KeyRecord, key: &Secret, digest: [u8; 32]) -> Result<bool, AuthError> {
@@ -223,7 +244,21 @@ impl ApiKeys {
             .hashed_key
             .parse()
             .map_err(|error: KeyHashError| AuthError::Undecided(format!("key {}: {error}", record.id)))?;
-        self.verify(hash, key, digest).await
+        if !hash.is_slow() {
+            return hash.verify(key, &self.config.peppers).map_err(AuthError::undecided);
+        }
+        let stored = hash.to_string();
+        if self.proven.get(&digest).await.is_some_and(|proven| *proven == *stored) {
+            return Ok(true);
+        }
+        let presented = key.clone();
+        let compare = move || hash.verify(&presented, &Peppers::default());
+        let matches =
+            self.hashing.run(record.tenant.id.as_str(), &record.id, compare).await?.map_err(AuthError::undecided)?;
+        if matches {
+            self.proven.insert(digest, stored.into()).await;
+        }
+        Ok(matches)
     }
 
     fn lookup(&self, key: &Secret, form: &KeyForm<'_>) -> KeyLookup {
@@ -238,81 +273,24 @@ impl ApiKeys {
         }
     }
 
-    async fn verify(&self, hash: KeyHash, key: &Secret, digest: [u8; 32]) -> Result<bool, AuthError> {
-        if !hash.is_slow() {
-            return hash.verify(key, &self.config.peppers).map_err(AuthError::undecided);
-        }
-        let stored = hash.to_string();
-        if self.proven.get(&digest).await.is_some_and(|proven| *proven == *stored) {
-            return Ok(true);
-        }
-        let matches = self.hashing.verify(hash, key.clone()).await?;
-        if matches {
-            self.proven.insert(digest, stored.into()).await;
-        }
-        Ok(matches)
+    fn known(&self, record: KeyRecord) -> Result<KnownKey, AuthError> {
+        let principal = Principal::new(Proven {
+            id: PrincipalId::parse(&record.id).map_err(AuthError::undecided)?,
+            tenant: record.tenant,
+            method: AuthMethod::ApiKey,
+            credential: CredentialId::Key,
+            scopes: record.scopes,
+            models: record.models,
+            expiry: record.expiry,
+            contact: Contact::default(),
+        });
+        let noted_at = AtomicI64::new(record.last_used_at.map_or(0, |at| at.0));
+        Ok(KnownKey { principal: self.roll.enter(principal), noted_at })
     }
 }
 
-fn known(record: KeyRecord) -> Result<KnownKey, AuthError> {
-    let id = PrincipalId::parse(&record.id).map_err(AuthError::undecided)?;
-    let principal = Principal::new(Proven {
-        tenant: record.tenant,
-        id,
-        method: AuthMethod::ApiKey,
-        credential: CredentialId::Key,
-        scopes: record.scopes,
-        models: record.models,
-        expiry: record.expiry,
-        contact: Contact::default(),
-    });
-    let noted_at = AtomicI64::new(record.last_used_at.map_or(0, |at| at.0));
-    Ok(KnownKey { key_id: record.id, principal: Arc::new(principal), noted_at })
-}
-
-/// A bounded number of threads for slow hashes, and a bounded queue before them.
-struct HashThreads {
-    threads: Arc<Semaphore>,
-    queue: Semaphore,
-}
-
-impl HashThreads {
-    fn new(threads: usize) -> HashThreads {
-        HashThreads { threads: Arc::new(Semaphore::new(threads)), queue: Semaphore::new(HASH_QUEUE_MAX) }
-    }
-
-    async fn verify(&self, hash: KeyHash, key: Secret) -> Result<bool, AuthError> {
-        let queued = self.queue.try_acquire().map_err(|_| AuthError::Overloaded)?;
-        let waited = tokio::time::timeout(HASH_WAIT_MAX, self.threads.clone().acquire_owned()).await;
-        let Ok(Ok(thread)) = waited else { return Err(AuthError::Overloaded) };
-        drop(queued);
-        let work = move || {
-            // Held by the work and not by the request: a client that leaves does not free the thread.
-            let _thread = thread;
-            hash.verify(&key, &Peppers::default())
-        };
-        let done = tokio::task::spawn_blocking(work).await.map_err(AuthError::undecided)?;
-        done.map_err(AuthError::undecided)
-    }
-}
-
-/// How long each kind of answer is remembered.
-struct Lives {
-    known: Duration,
-    unknown: Duration,
-}
-
-impl moka::Expiry<[u8; 32], Answer> for Lives {
-    fn expire_after_create(&self, _: &[u8; 32], answer: &Answer, _: Instant) -> Option<Duration> {
-        match answer {
-            Answer::Known(known) => Some(self.known.min(time_left(known.principal.expiry))),
-            Answer::Unknown => Some(self.unknown),
-        }
-    }
-}
-
-/// No entry needs to outlive its key; expiry is checked at each hit all the same.
-fn time_left(expiry: Expiry) -> Duration {
+/// No entry needs to outlive its credential; expiry is checked at each hit all the same.
+pub(super) fn time_left(expiry: Expiry) -> Duration {
     match expiry {
         Expiry::Never => Duration::MAX,
         Expiry::At(end) => Duration::from_secs(u64::try_from(end.0 - Timestamp::now().0).unwrap_or(0) + 1),

@@ -5,15 +5,15 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::temporary::Temporary;
-use crate::auth;
-use crate::auth::jwt::{HmacAlgorithm, NewToken};
-use crate::cli::{CliError, key};
+use crate::auth::jwt::HmacAlgorithm;
+use crate::cli::CliError;
 use crate::clock::{Expiry, Timestamp};
+use crate::manage::{Authority, CreateKey, CreateTenant, Manage, ManageError, MintToken};
 use crate::principal::PrincipalId;
 use crate::scopes::{Models, Scopes};
 use crate::secret::Secret;
-use crate::store::{NewKey, NewTenant, Page, Store, StoreError};
-use crate::tenant::{Slug, Tenant, TenantPolicy, TenantStatus};
+use crate::store::Page;
+use crate::tenant::{Slug, TenantPolicy, TenantStatus};
 
 /// Who may pass, and what each shows at the gate.
 pub(super) struct Tenants {
@@ -33,61 +33,49 @@ pub(super) struct Demo {
 }
 
 /// Finds or makes the tenants, ends the keys of earlier starts, and makes new ones.
-pub(super) async fn prepare(store: &Store, auth: &auth::Config, temporary: &Temporary) -> Result<Tenants, CliError> {
-    let (acme, tenant) = demo("acme", "Acme", store, auth).await?;
-    let (globex, _) = demo("globex", "Globex", store, auth).await?;
-    let token = token(&tenant, auth)?;
+pub(super) async fn prepare(manage: &Manage, temporary: &Temporary) -> Result<Tenants, CliError> {
+    let who = Authority::Operator { by: KEY_NAME.to_owned() };
+    let acme = demo("acme", "Acme", manage, &who).await?;
+    let globex = demo("globex", "Globex", manage, &who).await?;
+    let token = token(acme.slug, manage, &who).await?;
     let token_file = temporary.write("token", token.as_bytes())?;
     Ok(Tenants { acme, globex, token, token_file })
 }
 
-async fn demo(
-    slug: &'static str,
-    name: &str,
-    store: &Store,
-    auth: &auth::Config,
-) -> Result<(Demo, std::sync::Arc<Tenant>), CliError> {
-    let tenant = match store.tenant(slug).await {
-        Err(StoreError::NotFound(_)) => {
+async fn demo(slug: &'static str, name: &str, manage: &Manage, who: &Authority) -> Result<Demo, CliError> {
+    let tenant = match manage.tenant(who, slug).await {
+        Err(ManageError::NotFound(_)) => {
             let parsed = Slug::parse(slug).expect("the demo's slugs are well formed");
-            let new = NewTenant::new(name.to_owned(), parsed, None, TenantPolicy::default())?;
-            store.create_tenant(new, None).await?.into_inner()
+            let (name, policy) = (name.to_owned(), TenantPolicy::default());
+            let new = CreateTenant { name, slug: Some(parsed), db_schema_name: None, policy };
+            manage.create_tenant(who, new, None).await?.made
         }
         found => found?,
     };
-    for old in store.list_keys(Some(tenant.id.clone()), Page::all()).await? {
+    for old in manage.list_keys(who, Some(slug), Page::all()).await?.items {
         if old.name == KEY_NAME && old.revoked_at.is_none() {
-            store.revoke_key(&old.id).await?;
+            manage.revoke_key(who, &old.id).await?;
         }
     }
-    let made = key::make(&auth.api_key)?;
-    let new = NewKey {
-        tenant: tenant.id.clone(),
-        public_id: made.public_id,
-        hashed_key: made.hashed_key,
-        name: KEY_NAME.to_owned(),
-        scopes: Scopes::defaults(),
-        models: Models::All,
-        expiry: Expiry::Never,
-        created_by: KEY_NAME.to_owned(),
-        canary: false,
-    };
-    store.create_key(new, None).await?;
-    Ok((Demo { slug, key: text(&made.whole), status: tenant.status }, tenant))
+    let issued = manage.create_key(who, new_key(slug, KEY_NAME), None).await?;
+    let secret = issued.secret.ok_or_else(|| CliError::Key("an earlier request made it".to_owned()))?;
+    Ok(Demo { slug, key: text(&secret), status: tenant.status })
 }
 
-fn token(tenant: &Tenant, auth: &auth::Config) -> Result<Zeroizing<String>, CliError> {
-    let now = Timestamp::now();
-    let subject = PrincipalId::parse(SUBJECT).expect("the demo's subject is well formed");
-    let token = NewToken {
-        subject: &subject,
-        tenant,
-        scopes: Some(&Scopes::defaults()),
-        expiry: Expiry::At(now.after(TOKEN_LIFETIME)),
+fn new_key(tenant: &str, name: &str) -> CreateKey {
+    let (tenant, name) = (tenant.to_owned(), name.to_owned());
+    CreateKey { tenant, name, scopes: None, models: Models::All, expiry: Expiry::Never, canary: false }
+}
+
+async fn token(tenant: &str, manage: &Manage, who: &Authority) -> Result<Zeroizing<String>, CliError> {
+    let new = MintToken {
+        subject: PrincipalId::parse(SUBJECT).expect("the demo's subject is well formed"),
+        tenant: tenant.to_owned(),
+        scopes: Some(Scopes::defaults()),
+        expiry: Expiry::At(Timestamp::now().after(TOKEN_LIFETIME)),
         algorithm: HmacAlgorithm::Hs256,
     };
-    let minted = auth.jwt.mint(&token, now).map_err(|error| CliError::Token(error.to_string()))?;
-    Ok(text(&minted))
+    Ok(text(&manage.mint_token(who, new).await?.token))
 }
 
 /// Keys and tokens are ASCII.
@@ -104,35 +92,17 @@ const TOKEN_LIFETIME: Duration = Duration::from_secs(12 * 3600);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::jwt;
-    use crate::store::{self, StoreUrl};
+    use crate::cli::tests::desk;
 
     #[tokio::test]
     async fn second_start_on_a_store_takes_its_tenants_and_ends_only_the_keys_of_the_first() {
-        let directory = tempfile::tempdir().unwrap();
-        let url = StoreUrl::Sqlite(directory.path().join("named.db"));
-        let store = Store::open(&store::Config::new(url)).await.unwrap();
-        let secrets = vec![Secret::new([7; 32])];
-        let mut auth = auth::Config { jwt: jwt::Config { secrets, ..Default::default() }, ..Default::default() };
-        auth.api_key.bcrypt_cost = 4;
-        let first = prepare(&store, &auth, &Temporary::make().unwrap()).await.unwrap();
-        let kept = key::make(&auth.api_key).unwrap();
-        let tenant = store.tenant("acme").await.unwrap().id.clone();
-        let new = NewKey {
-            tenant: tenant.clone(),
-            public_id: kept.public_id,
-            hashed_key: kept.hashed_key,
-            name: "mine".into(),
-            scopes: Scopes::defaults(),
-            models: Models::All,
-            expiry: Expiry::Never,
-            created_by: KEY_NAME.to_owned(),
-            canary: false,
-        };
-        store.create_key(new, None).await.unwrap();
-        let second = prepare(&store, &auth, &Temporary::make().unwrap()).await.unwrap();
-        assert_eq!(store.list_tenants(Page::all()).await.unwrap().len(), 2);
-        let keys = store.list_keys(Some(tenant), Page::all()).await.unwrap();
+        let (_directory, manage) = desk().await;
+        let who = Authority::cli();
+        let first = prepare(&manage, &Temporary::make().unwrap()).await.unwrap();
+        manage.create_key(&who, new_key("acme", "mine"), None).await.unwrap();
+        let second = prepare(&manage, &Temporary::make().unwrap()).await.unwrap();
+        assert_eq!(manage.list_tenants(&who, Page::all()).await.unwrap().items.len(), 2);
+        let keys = manage.list_keys(&who, Some("acme"), Page::all()).await.unwrap().items;
         let states: Vec<_> = keys.iter().map(|key| (key.name.as_str(), key.revoked_at.is_some())).collect();
         assert_eq!(states, [("dev", true), ("mine", false), ("dev", false)]);
         assert_ne!(*first.acme.key, *second.acme.key);

@@ -1,12 +1,16 @@
-//! Who may come in: the sections `auth.api_key` and `auth.jwt`, and the peers whose word is believed.
+//! Who may come in: the section `auth.api_key`, and the peers whose word is believed.
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::{Resolver, cores};
+use super::{Resolver, cores, raw};
+use crate::auth::Authenticating;
 use crate::auth::api_key::{self, BCRYPT_COST_MAX, BRAND_BYTES_MAX, HashMethod, Peppers};
-use crate::auth::jwt::{self, ClaimNames, LEEWAY_MAX, SECRET_BYTES_MIN};
+use crate::auth::mtls::{self, Pattern, RuleTenant};
+use crate::auth::session;
+use crate::route::is_declarable;
+use crate::scopes::Scopes;
 use crate::secret::Secret;
 use crate::{auth, store};
 
@@ -23,9 +27,111 @@ impl Resolver<'_> {
         }
         let order = raw.order.clone().unwrap_or(defaults.order);
         if order.is_empty() {
-            self.wrong("auth.order", "an empty list would let nobody in: name jwt, api_key or both");
+            self.wrong("auth.order", "an empty list would let nobody in: name jwt, api_key, mtls or trusted_header");
         }
-        auth::Config { order, headers: headers.unwrap_or(defaults.headers), api_key: self.api_key(), jwt: self.jwt() }
+        self.check_order(&order);
+        auth::Config {
+            order,
+            headers: headers.unwrap_or(defaults.headers),
+            api_key: self.api_key(),
+            jwt: self.jwt(),
+            mtls: self.mtls(),
+            trusted_header: self.trusted_header(),
+            session: self.session(),
+        }
+    }
+
+    /// What is asked of nobody is no mistake, and not what was meant either.
+    fn check_order(&mut self, order: &[Authenticating]) {
+        let raw = &self.raw.auth;
+        if order.contains(&Authenticating::TrustedHeader) && raw.trusted_peers.is_empty() {
+            self.warn("auth.order", "trusted_header believes listed peers alone, and auth.trusted_peers is empty");
+        }
+        let first = order.iter().position(|asked| *asked == Authenticating::TrustedHeader);
+        if first.is_some_and(|at| at + 1 < order.len()) {
+            self.warn(
+                "auth.order",
+                "what stands behind trusted_header is not looked at where a listed peer names a tenant",
+            );
+        }
+        if order.contains(&Authenticating::Mtls) {
+            self.warn(
+                "auth.order",
+                "this build's listener does not ask for client certificates yet: nobody gets in by mtls",
+            );
+        }
+        if !raw.mtls.identities.is_empty() && !order.contains(&Authenticating::Mtls) {
+            self.warn("auth.mtls", "certificates are not looked at: auth.order does not name mtls");
+        }
+        if raw.session.enabled && !order.contains(&Authenticating::Jwt) {
+            self.wrong("auth.session.enabled", "tokens of sessions would let nobody in: auth.order does not name jwt");
+        }
+    }
+
+    fn mtls(&mut self) -> mtls::Config {
+        let mut identities = Vec::new();
+        for (index, raw) in self.raw.auth.mtls.identities.iter().enumerate() {
+            identities.extend(self.certificate_rule(&format!("auth.mtls.identities[{index}]"), raw));
+        }
+        mtls::Config { identities }
+    }
+
+    fn certificate_rule(&mut self, path: &str, raw: &raw::CertificateRule) -> Option<mtls::Rule> {
+        let pattern = match (&raw.spiffe, &raw.dns) {
+            (Some(text), None) => self.parsed(&format!("{path}.spiffe"), Pattern::spiffe(text))?,
+            (None, Some(text)) => self.parsed(&format!("{path}.dns"), Pattern::dns(text))?,
+            _ => {
+                self.wrong(path, "a rule names certificates by `spiffe` or by `dns`, one of the two");
+                return None;
+            }
+        };
+        let tenant = match (&raw.tenant, pattern.names_a_tenant()) {
+            (Some(tenant), false) => RuleTenant::Fixed(tenant.clone()),
+            (None, true) => RuleTenant::Matched,
+            (Some(_), true) => {
+                self.wrong(&format!("{path}.tenant"), "the name has {tenant} in it: leave this key or that place out");
+                return None;
+            }
+            (None, false) => {
+                self.wrong(path, "a rule needs a tenant: name it under `tenant`, or put {tenant} into the name");
+                return None;
+            }
+        };
+        Some(mtls::Rule { pattern, tenant, scopes: self.scopes(&format!("{path}.scopes"), raw.scopes.as_ref()) })
+    }
+
+    fn trusted_header(&mut self) -> auth::TrustedHeaderConfig {
+        let scopes = self.raw.auth.trusted_header.scopes.as_ref();
+        auth::TrustedHeaderConfig { scopes: self.scopes("auth.trusted_header.scopes", scopes) }
+    }
+
+    fn scopes(&mut self, path: &str, words: Option<&Vec<String>>) -> Scopes {
+        let Some(words) = words else { return Scopes::defaults() };
+        self.parsed(path, Scopes::new(words.iter().cloned())).unwrap_or_default()
+    }
+
+    fn session(&mut self) -> Option<session::Config> {
+        let raw = &self.raw.auth.session;
+        let defaults = session::Config::default();
+        let prefix = raw.prefix.clone().unwrap_or(defaults.prefix);
+        if prefix.len() < 2 || prefix.ends_with('/') || prefix.contains('{') || !is_declarable(&prefix) {
+            self.wrong("auth.session.prefix", "a prefix is a path without a slash at its end, such as /auth");
+        }
+        let access_ttl = self.positive("auth.session.access_ttl", raw.access_ttl, defaults.access_ttl);
+        let refresh_ttl = self.positive("auth.session.refresh_ttl", raw.refresh_ttl, defaults.refresh_ttl);
+        if access_ttl > session::ACCESS_TTL_MAX {
+            self.wrong("auth.session.access_ttl", "an access token of a session lasts 24h at most: it is refreshed");
+        }
+        if refresh_ttl < access_ttl {
+            self.wrong("auth.session.refresh_ttl", "a refresh token that ends before the access token is of no use");
+        }
+        if raw.enabled && self.raw.auth.jwt.secrets.is_empty() {
+            self.wrong(
+                "auth.session.enabled",
+                "sessions need a secret to sign their tokens with: set auth.jwt.secrets",
+            );
+        }
+        raw.enabled.then_some(session::Config { prefix, access_ttl, refresh_ttl })
     }
 
     pub(super) fn trusted_peers(&mut self) -> Vec<IpNet> {
@@ -73,6 +179,7 @@ impl Resolver<'_> {
             cache_ttl: raw.cache_ttl.map_or(defaults.cache_ttl, |span| span.0),
             unknown_ttl: raw.unknown_ttl.map_or(defaults.unknown_ttl, |span| span.0),
             hash_threads: raw.hash_threads.unwrap_or(cores() / 2).max(1),
+            canary_suspends_tenant: raw.canary_suspends_tenant.unwrap_or(defaults.canary_suspends_tenant),
         }
     }
 
@@ -96,45 +203,5 @@ impl Resolver<'_> {
             self.wrong("auth.api_key.peppers", &format!("at most {PEPPERS_MAX} peppers are looked for"));
         }
         Peppers(peppers)
-    }
-
-    fn jwt(&mut self) -> jwt::Config {
-        let raw = &self.raw.auth.jwt;
-        let defaults = jwt::Config::default();
-        let leeway = raw.leeway.map_or(defaults.leeway, |span| span.0);
-        if leeway > LEEWAY_MAX {
-            self.wrong("auth.jwt.leeway", "more than 60s of clock skew is not forgiven");
-        }
-        let claims = ClaimNames {
-            tenant: raw.claims.tenant.clone().unwrap_or(defaults.claims.tenant),
-            scopes: raw.claims.scopes.clone().unwrap_or(defaults.claims.scopes),
-        };
-        jwt::Config {
-            secrets: self.jwt_secrets(),
-            algorithms: raw.algorithms.clone().unwrap_or(defaults.algorithms),
-            issuer: raw.issuer.clone(),
-            audiences: raw.audiences.clone(),
-            leeway,
-            require_expiry: raw.require_expiry.unwrap_or(defaults.require_expiry),
-            claims,
-        }
-    }
-
-    fn jwt_secrets(&mut self) -> Vec<Secret> {
-        let mut secrets = Vec::new();
-        for (index, secret) in self.raw.auth.jwt.secrets.iter().enumerate() {
-            let path = format!("auth.jwt.secrets[{index}]");
-            let Some(source) = self.secret(&path, secret) else { continue };
-            let Some(secret) = self.parsed(&path, source.read()) else { continue };
-            if secret.len() < SECRET_BYTES_MIN {
-                let message = format!(
-                    "{source} holds {} bytes; an HMAC secret has {SECRET_BYTES_MIN} at least (make one with `openssl rand -hex 32`)",
-                    secret.len()
-                );
-                self.wrong(&path, &message);
-            }
-            secrets.push(secret);
-        }
-        secrets
     }
 }

@@ -14,6 +14,8 @@ pub struct NewRefresh {
     /// The user's id.
     pub user: String,
     pub tenant: TenantId,
+    /// The user as the password was compared with: one that changed since begins no session.
+    pub user_version: u64,
     pub expires_at: Timestamp,
 }
 

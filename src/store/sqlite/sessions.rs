@@ -19,9 +19,13 @@ impl Sqlite {
     /// is a `Conflict`, because it was otherwise when the password was checked.
     pub async fn start_session(&self, first: NewRefresh) -> Result<(), StoreError> {
         self.change(move |transaction| {
-            let NewRefresh { id, family, user, tenant, expires_at } = &first;
+            let NewRefresh { id, family, user, tenant, user_version, expires_at } = &first;
             let tenant = tenant.as_str();
-            if !may_go_on(&user_by_id(transaction, user)?, tenant) {
+            let record = user_by_id(transaction, user)?;
+            if record.version != *user_version {
+                return Err(StoreError::Conflict("the user has changed meanwhile".to_owned()));
+            }
+            if !may_go_on(&record, tenant) {
                 return Err(StoreError::Conflict("the user or the tenant is no longer active".to_owned()));
             }
             let next = Successor { id: id.clone(), expires_at: *expires_at };
@@ -46,6 +50,9 @@ impl Sqlite {
         let id = id.to_owned();
         self.change(move |transaction| {
             let Some(token) = find_refresh(transaction, &id)? else { return Ok(Refreshed::Refused) };
+            if is_denied(transaction, &[&id, &token.family], now)? {
+                return Ok(Refreshed::Refused);
+            }
             match token.standing(transaction, now, grace)? {
                 Standing::Good => token.exchange(transaction, &next, now),
                 Standing::Reused => {
@@ -187,6 +194,12 @@ fn insert_refresh(
     insert(transaction, INSERT, row, || "a refresh token with this id is stored already".to_owned())
 }
 
+/// Whether a token or its session was revoked by name.
+fn is_denied(transaction: &Transaction<'_>, names: &[&str; 2], now: Timestamp) -> Result<bool, StoreError> {
+    let mut query = transaction.prepare_cached(IS_DENIED).map_err(engine)?;
+    query.query_row(params![names[0], names[1], now.0], |row| row.get(0)).map_err(engine)
+}
+
 fn find_refresh(transaction: &Transaction<'_>, id: &str) -> Result<Option<Refresh>, StoreError> {
     let mut query = transaction.prepare_cached(BY_ID).map_err(engine)?;
     query.query_row([id], read_refresh).optional().map_err(engine)
@@ -227,6 +240,7 @@ fn deny(transaction: &Transaction<'_>, id: &str, now: Timestamp, until: Timestam
 
 const INSERT: &str = "INSERT INTO refresh_tokens (id, family, tenant_id, user_id, expires_at, created_at) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+const IS_DENIED: &str = "SELECT EXISTS (SELECT 1 FROM revoked_tokens WHERE jti IN (?1, ?2) AND expires_at > ?3)";
 pub(super) const BY_ID: &str = "SELECT id, family, tenant_id, user_id, expires_at, used_at, successor, revoked_at \
      FROM refresh_tokens WHERE id = ?1";
 const USE: &str = "UPDATE refresh_tokens SET used_at = coalesce(used_at, ?2), successor = ?3 WHERE id = ?1";

@@ -27,6 +27,7 @@ impl Desk {
             family: family.into(),
             user: self.user.id.clone(),
             tenant: self.user.tenant.id.clone(),
+            user_version: self.user.version,
             expires_at: self.later(3600),
         }
     }

@@ -182,6 +182,7 @@ async fn log_in(bench: &Bench, user: &UserRecord, names: &[&str]) {
             family: name.to_owned(),
             user: user.id.clone(),
             tenant: user.tenant.id.clone(),
+            user_version: bench.store.user(&user.id).await.unwrap().version,
             expires_at: Timestamp::now().after(Duration::from_secs(3600)),
         };
         bench.store.start_session(first).await.unwrap();

@@ -1,0 +1,7 @@
+//! The admin API as operators and strangers meet it.
+
+mod changes;
+mod desk;
+mod doors;
+mod requests;
+mod secrets;
