@@ -33,3 +33,24 @@ export const answerOf = (name) => `Hello from ${name}. You said: good day`;
 
 /** The mock sends one word an event, with the space that follows it. */
 export const words = (text) => text.match(/\S+ ?/g);
+
+/** A client's own transport, that counts the requests which really go out. */
+export function counted() {
+  const counting = { requests: 0 };
+  counting.fetch = (...request) => {
+    counting.requests += 1;
+    return fetch(...request);
+  };
+  return counting;
+}
+
+/** What a call is refused with; any other failure is the test's. */
+export async function refusal(call, kind) {
+  try {
+    await call();
+    return undefined;
+  } catch (error) {
+    if (error instanceof kind) return error;
+    throw error;
+  }
+}

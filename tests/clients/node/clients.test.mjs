@@ -6,7 +6,19 @@ import { after, before, beforeEach, test } from "node:test";
 import Anthropic from "@anthropic-ai/sdk";
 import OpenAI from "openai";
 
-import { INJECTION, answerOf, chat, chatText, chatTokens, message, messageText, messageTokens, words } from "./calls.mjs";
+import {
+  INJECTION,
+  answerOf,
+  chat,
+  chatText,
+  chatTokens,
+  counted,
+  message,
+  messageText,
+  messageTokens,
+  refusal,
+  words,
+} from "./calls.mjs";
 import { Gate } from "./gate.mjs";
 import { until } from "./processes.mjs";
 
@@ -21,27 +33,6 @@ before(async () => {
 });
 beforeEach(() => gate.forget());
 after(() => gate.stop());
-
-/** A client's own transport, that counts the requests which really go out. */
-function counted() {
-  const counting = { requests: 0 };
-  counting.fetch = (...request) => {
-    counting.requests += 1;
-    return fetch(...request);
-  };
-  return counting;
-}
-
-/** What a call is refused with; any other failure is the test's. */
-async function refusal(call, kind) {
-  try {
-    await call();
-    return undefined;
-  } catch (error) {
-    if (error instanceof kind) return error;
-    throw error;
-  }
-}
 
 const CLIENTS = {
   openai: {

@@ -23,9 +23,10 @@ for (const name of Object.keys(process.env)) {
 }
 
 export class Gate {
-  /** Starts everything; the providers are `primary` and `secondary`. */
-  static async start() {
+  /** Starts everything; the providers are `primary` and `secondary`, and `issuers` are those of its `auth.jwt`. */
+  static async start({ issuers = [] } = {}) {
     const gate = new Gate();
+    gate.issuers = issuers;
     gate.directory = mkdtempSync(join(tmpdir(), "wardgate-node-"));
     gate.providerKey = `provider-${randomBytes(16).toString("hex")}`;
     gate.env = environment(gate.providerKey);
@@ -78,6 +79,11 @@ export class Gate {
     await Promise.all([this.primary.forget(), this.secondary.forget()]);
   }
 
+  /** What the gate wrote to its log, a line each. */
+  entries() {
+    return entries(this.serving.text("log"));
+  }
+
   config() {
     const upstream = (dialect, mock, name) =>
       ({ name: `${dialect}-${name}`, dialect, url: mock.url, api_key: { env: "PROVIDER_KEY" } });
@@ -86,7 +92,7 @@ export class Gate {
       server: { listen: "127.0.0.1:0", workers: 1, drain_delay: "0s", drain_timeout: "1s" },
       admin: { listen: "127.0.0.1:0" },
       store: { url: "sqlite:gate.db" },
-      auth: { jwt: { secrets: [{ file: "signing-secret" }] } },
+      auth: { jwt: { secrets: [{ file: "signing-secret" }], issuers: this.issuers } },
       upstreams: [
         upstream("openai", this.primary, "primary"),
         upstream("anthropic", this.primary, "primary"),
@@ -105,6 +111,10 @@ function environment(providerKey) {
 
 /** The port is the system's choice; the gate tells it in its first log line. */
 function listens(log) {
+  return entries(log).find((entry) => entry.message?.includes("wardgate listens"))?.address;
+}
+
+function entries(log) {
   const lines = log.split("\n").filter((line) => line.startsWith("{") && line.endsWith("}"));
-  return lines.map((line) => JSON.parse(line)).find((entry) => entry.message?.includes("wardgate listens"))?.address;
+  return lines.map((line) => JSON.parse(line));
 }

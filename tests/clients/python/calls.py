@@ -36,3 +36,12 @@ def answer_of(name, text="good day"):
 def words(text):
     """The mock sends one word an event, with the space that follows it."""
     return [word + " " for word in text.split(" ")[:-1]] + [text.split(" ")[-1]]
+
+
+def refused_for(call, refusal):
+    """Whether the call is refused that way; any other failure is the test's."""
+    try:
+        call()
+    except refusal as error:
+        return error
+    return None

@@ -45,10 +45,11 @@ class Gate:
         for process in (self.serving, self.primary, self.secondary):
             process.stop()
 
-    def wardgate(self, *arguments):
+    def wardgate(self, *arguments, stdin=""):
         """Runs one command beside the gate and returns what it printed."""
         line = [BINARY, *arguments, "--config", "wardgate.yaml"]
-        done = subprocess.run(line, cwd=self.directory, env=self.env, capture_output=True, text=True, timeout=60)
+        surroundings = {"cwd": self.directory, "env": self.env, "timeout": 60}
+        done = subprocess.run(line, input=stdin, capture_output=True, text=True, **surroundings)
         assert done.returncode == 0, f"{arguments}: {done.stderr}"
         return done.stdout.strip()
 
@@ -95,7 +96,7 @@ class Gate:
             "server": {"listen": "127.0.0.1:0", "workers": 1, "drain_delay": "0s", "drain_timeout": "1s"},
             "admin": {"listen": "127.0.0.1:0"},
             "store": {"url": "sqlite:gate.db"},
-            "auth": {"jwt": {"secrets": [{"file": "signing-secret"}]}},
+            "auth": {"jwt": {"secrets": [{"file": "signing-secret"}]}, "session": {"enabled": True}},
             "upstreams": upstreams,
             "telemetry": {"format": "json", "level": "info"},
         }

@@ -16,6 +16,8 @@ BINARY = os.environ.get("WARDGATE_BIN", str(REPOSITORY / "target" / "debug" / "w
 START_SECONDS = 20
 """A debug build on a loaded machine starts well within this."""
 STOP_SECONDS = 10
+PROMPTLY_SECONDS = 2
+"""How soon what an operator does is in force in a gate that runs."""
 
 
 def until(condition, what, seconds=START_SECONDS):
@@ -28,9 +30,9 @@ def until(condition, what, seconds=START_SECONDS):
     return result
 
 
-def ask(url, method="GET", body=None):
+def ask(url, method="GET", body=None, headers=None):
     """Status and text of an HTTP exchange that goes past every proxy; `None` where nobody listens."""
-    request = urllib.request.Request(url, method=method, data=body)
+    request = urllib.request.Request(url, method=method, data=body, headers=headers or {})
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(request, timeout=5) as response:

@@ -9,11 +9,8 @@ import bcrypt
 import jwt
 import openai
 import pytest
-from calls import answer_of, chat, message
-from processes import until
-
-PROMPTLY_SECONDS = 2
-"""How soon what an operator does is in force in a gate that runs."""
+from calls import answer_of, chat, message, refused_for
+from processes import PROMPTLY_SECONDS, until
 
 
 class Counted:
@@ -56,15 +53,6 @@ def test_anthropic_client_with_a_wrong_key_asks_once_and_raises(gate, acme, make
     assert refused.value.body["error"]["type"] == "authentication_error"
     assert refused.value.response.headers["x-should-retry"] == "false"
     assert gate.seen() == []
-
-
-def refused_for(call, refusal):
-    """Whether the call is refused that way; any other failure is the test's."""
-    try:
-        call()
-    except refusal as error:
-        return error
-    return None
 
 
 @pytest.mark.parametrize("kind", ["openai", "anthropic"])
