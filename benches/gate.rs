@@ -141,15 +141,16 @@ impl Fixture {
     async fn new() -> Fixture {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let config = store::Config::new(StoreUrl::Sqlite(directory.path().join("bench.db")));
-        let store = Arc::new(Store::open(&config).await.expect("a new store"));
+        let store = store::open(&config).await.expect("a new store");
         let slug = Slug::parse("acme").expect("a slug");
         let new = NewTenant::new("Acme".into(), slug, None, TenantPolicy::default()).expect("a tenant");
         let tenant = store.create_tenant(new, None).await.expect("a new tenant").into_inner();
+        let tenant = store.provision_tenant(&tenant.id).await.expect("an active tenant");
         let api_key = api_key::Config { hash: HashMethod::Sha256, ..api_key::Config::default() };
         let outside = vec![Outside::new("RS256"), Outside::new("ES256")];
         let issuers = outside.iter().map(Outside::config).collect();
         let jwt = jwt::Config { secrets: vec![Secret::new(*SIGNING_SECRET)], issuers, ..jwt::Config::default() };
-        let key = create_key(&store, &tenant, &api_key).await;
+        let key = create_key(&*store, &tenant, &api_key).await;
         let token = mint(&jwt, &tenant);
         let config = auth::Config { api_key, jwt, ..auth::Config::default() };
         let authenticator = Authenticator::open(config, &store).await.expect("a readable store");
@@ -215,12 +216,13 @@ impl Outside {
     }
 }
 
-async fn create_key(store: &Store, tenant: &Tenant, config: &api_key::Config) -> Secret {
+async fn create_key(store: &dyn Store, tenant: &Tenant, config: &api_key::Config) -> Secret {
     let made = config.generate().expect("random numbers");
     let new = NewKey {
         tenant: tenant.id.clone(),
         public_id: made.public_id,
         hashed_key: made.hash.to_string(),
+        verifier: None,
         name: "bench".into(),
         scopes: Scopes::defaults(),
         models: Models::All,

@@ -237,7 +237,7 @@ impl Account {
     }
 
     async fn revoke_key(&self, permit: &Permit, id: &str) -> Result<Response<Bytes>, AccountError> {
-        let revoked = self.manage.revoke_key(&authority(permit)?, id).await?;
+        let revoked = self.manage.revoke_key(&authority(permit)?, id, None).await?;
         json(StatusCode::OK, &view_of(&revoked, principal(permit)?.holds(TENANT_ADMIN))?)
     }
 }

@@ -22,7 +22,7 @@ use crate::proxy::{Proxy, Relayed, Rules};
 use crate::route::RouteTable;
 use crate::scan::Scan;
 use crate::server::{self, Draining, Stop, Workers};
-use crate::store::{Store, StoreError};
+use crate::store::{self, Store, StoreError};
 use crate::telemetry::{self, LogSink};
 use crate::upstream::{Directory, DirectoryError, Upstreams};
 
@@ -30,7 +30,7 @@ use crate::upstream::{Directory, DirectoryError, Upstreams};
 pub struct App {
     address: SocketAddr,
     admin_address: SocketAddr,
-    store: Arc<Store>,
+    store: Arc<dyn Store>,
     auth: Arc<Authenticator>,
     manage: Arc<Manage>,
     readiness: Readiness,
@@ -78,7 +78,7 @@ impl App {
     pub async fn start_with(config: Config, sink: LogSink) -> Result<App, StartError> {
         let view = config.view(GENERATION);
         let directory = Arc::new(Directory::new(config.upstreams)?);
-        let store = Arc::new(Store::open(&config.store).await?);
+        let store = store::open(&config.store).await?;
         let account_prefix = config.auth.session.as_ref().map(|session| session.prefix.clone());
         let auth = Arc::new(Authenticator::open(config.auth.clone(), &store).await?);
         let manage = Arc::new(Manage::new(store.clone(), &config.auth, Some(auth.clone())));
@@ -144,8 +144,8 @@ impl App {
         &self.manage
     }
 
-    pub fn store(&self) -> &Store {
-        &self.store
+    pub fn store(&self) -> &dyn Store {
+        self.store.as_ref()
     }
 
     /// Ends in order: not ready; connections finish while new ones are still accepted, until nobody sends any here;
@@ -162,7 +162,7 @@ impl App {
         for task in &self.background {
             task.abort();
         }
-        if let Err(error) = self.auth.last_used().write(&self.store).await {
+        if let Err(error) = self.auth.last_used().write(self.store.as_ref()).await {
             tracing::warn!(%error, "the last uses of keys could not be written");
         }
         tracing::info!("stopped");
@@ -208,11 +208,11 @@ async fn refresh_issuers(auth: Arc<Authenticator>) {
     auth.jwt().refresh().await;
 }
 
-async fn write_last_used(store: Arc<Store>, auth: Arc<Authenticator>) {
+async fn write_last_used(store: Arc<dyn Store>, auth: Arc<Authenticator>) {
     let mut interval = tokio::time::interval(LAST_USED_INTERVAL);
     loop {
         interval.tick().await;
-        if let Err(error) = auth.last_used().write(&store).await {
+        if let Err(error) = auth.last_used().write(store.as_ref()).await {
             tracing::warn!(%error, "the last uses of keys could not be written");
         }
     }

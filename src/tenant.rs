@@ -18,6 +18,8 @@ pub struct Tenant {
     pub status: TenantStatus,
     pub policy: TenantPolicy,
     pub created_at: Timestamp,
+    /// Grows whenever something of the tenant changes: what was worked out in an earlier one is worked out anew.
+    pub epoch: u64,
     /// Counts the changes, so that nobody overwrites what another wrote meanwhile.
     pub version: u64,
 }

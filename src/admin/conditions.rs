@@ -29,14 +29,6 @@ impl IfMatch {
             IfMatch::Never => Some(0),
         }
     }
-
-    /// For changes that the store makes whatever the version is.
-    pub(super) fn check(&self, version: u64) -> Result<(), Problem> {
-        match self.expected() {
-            Some(expected) if expected != version => Err(Problem::stale()),
-            _ => Ok(()),
-        }
-    }
 }
 
 impl FromRequestParts<Api> for IfMatch {

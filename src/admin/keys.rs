@@ -159,8 +159,7 @@ pub(super) async fn revoke_key(
     _: Asked<Nothing>,
     condition: IfMatch,
 ) -> Result<Response, Problem> {
-    condition.check(operator.manage().key(operator.who(), &id).await?.version)?;
-    let key = operator.manage().revoke_key(operator.who(), &id).await?;
+    let key = operator.manage().revoke_key(operator.who(), &id, condition.expected()).await?;
     Ok(answer::one(&KeyView::of(&key)))
 }
 

@@ -9,7 +9,7 @@ use crate::tenant::TenantStatus;
 ///
 /// Told once a look-up and not once a request: a refused key is remembered for a second, so a flood of them cannot
 /// flood the log.
-pub(super) async fn raise(key: &KeyRecord, peer: IpAddr, suspends_tenant: bool, store: &Store) {
+pub(super) async fn raise(key: &KeyRecord, peer: IpAddr, suspends_tenant: bool, store: &dyn Store) {
     tracing::error!(
         target: "audit",
         event = "canary_key_presented",
@@ -26,7 +26,7 @@ pub(super) async fn raise(key: &KeyRecord, peer: IpAddr, suspends_tenant: bool, 
     }
 }
 
-async fn suspend(key: &KeyRecord, store: &Store) {
+async fn suspend(key: &KeyRecord, store: &dyn Store) {
     let update = TenantUpdate { status: Some(TenantStatus::Suspended), ..TenantUpdate::default() };
     if let Err(error) = store.update_tenant(key.tenant.id.as_str(), update, None).await {
         let tenant = &key.tenant.slug;

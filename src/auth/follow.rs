@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::{Authenticator, revocation};
 use crate::clock::Timestamp;
 use crate::principal::{CredentialId, Principal};
-use crate::store::{Change, ChangeKind, Feed, StoreError, UserStatus};
+use crate::store::{Change, ChangeKind, Feed, Reach, StoreError, UserStatus};
 use crate::tenant::{TenantId, TenantStatus};
 
 impl Authenticator {
@@ -13,20 +13,20 @@ impl Authenticator {
     /// holds what the changes made untrue. After an error nothing is lost: the same changes are read again.
     pub async fn catch_up(&self) -> Result<(), StoreError> {
         let mut seq = self.seq.lock().await;
-        match self.store.changes_since(*seq).await? {
-            Feed::Changes(changes) => {
-                let Some(last) = changes.last() else { return Ok(()) };
-                let last = last.seq;
-                self.apply(Changed::of(changes)).await?;
-                *seq = last;
+        match self.store.changes(*seq).await? {
+            Feed::Changes { changes, next } => {
+                if !changes.is_empty() {
+                    self.apply(Changed::of(changes)).await?;
+                }
+                *seq = Some(next);
             }
-            Feed::Lost { latest } => {
+            Feed::Lost { next } => {
                 self.keys.forget_all();
                 self.tenants.forget_all();
                 self.known.forget_all();
                 self.revocations.replace(self.store.revoked_tokens(Timestamp::now()).await?);
                 self.end_what_is_over(&Changed { anything: true, ..Changed::default() }).await?;
-                *seq = latest;
+                *seq = Some(next);
             }
         }
         Ok(())
@@ -78,7 +78,7 @@ impl Authenticator {
         if let Some(active) = known.get(tenant) {
             return Ok(*active);
         }
-        let found = found(self.store.tenant(tenant.as_str()).await)?;
+        let found = found(self.store.tenant(&Reach::Platform, tenant.as_str()).await)?;
         let active = found.is_some_and(|tenant| tenant.status == TenantStatus::Active);
         known.insert(tenant.clone(), active);
         Ok(active)
@@ -88,11 +88,11 @@ impl Authenticator {
         let id = principal.id.as_str();
         match &principal.credential {
             CredentialId::Key => {
-                let key = found(self.store.key(id).await)?;
+                let key = found(self.store.key(&Reach::Platform, id).await)?;
                 Ok(key.is_none_or(|key| key.revoked_at.is_some() || key.expiry.is_past(Timestamp::now())))
             }
             CredentialId::Token { session: Some(_), .. } => {
-                let user = found(self.store.user(id).await)?;
+                let user = found(self.store.user(&Reach::Platform, id).await)?;
                 // A session that an app of one's own began has no user here: only its revocation ends it.
                 Ok(user.is_some_and(|user| user.status != UserStatus::Active))
             }

@@ -25,7 +25,7 @@ impl LastUsed {
     }
 
     /// Writes what was gathered. What a store refuses is dropped: the stamp is a help to people, not a record.
-    pub async fn write(&self, store: &Store) -> Result<(), StoreError> {
+    pub async fn write(&self, store: &dyn Store) -> Result<(), StoreError> {
         let gathered = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         if gathered.is_empty() {
             return Ok(());

@@ -44,7 +44,7 @@ use crate::headers::Claimed;
 use crate::principal::{AuthMethod, Contact, CredentialId, Principal, PrincipalId, Proven};
 use crate::scopes::{Models, Scopes};
 use crate::secret::Secret;
-use crate::store::{Store, StoreError};
+use crate::store::{Feed, Position, Store, StoreError};
 use crate::telemetry::RequestLog;
 use crate::tenant::{Tenant, TenantId};
 
@@ -185,7 +185,7 @@ pub struct Authenticator {
     headers: Vec<HeaderName>,
     /// Those that are read, and those that SDKs may send all the same.
     stripped: Vec<HeaderName>,
-    store: Arc<Store>,
+    store: Arc<dyn Store>,
     keys: ApiKeys,
     hashing: Arc<HashThreads>,
     jwt: Arc<Jwt>,
@@ -199,7 +199,7 @@ pub struct Authenticator {
     last_used: Arc<LastUsed>,
     sessions: Option<Sessions>,
     /// How far the store's feed of changes was read.
-    seq: tokio::sync::Mutex<u64>,
+    seq: tokio::sync::Mutex<Option<Position>>,
 }
 
 /// What is remembered of a credential that is no key.
@@ -214,9 +214,11 @@ const KNOWN_MAX: u64 = 100_000;
 
 impl Authenticator {
     /// Reads which tokens are revoked, and from where on changes are to be followed.
-    pub async fn open(config: Config, store: &Arc<Store>) -> Result<Authenticator, StoreError> {
+    pub async fn open(config: Config, store: &Arc<dyn Store>) -> Result<Authenticator, StoreError> {
         // Before the list: a revocation between the two is then heard of twice, and never missed.
-        let seq = store.latest_seq().await?;
+        let seq = match store.changes(None).await? {
+            Feed::Changes { next, .. } | Feed::Lost { next } => Some(next),
+        };
         let revocations = Revocations::default();
         revocations.replace(store.revoked_tokens(Timestamp::now()).await?);
         let (last_used, roll) = (Arc::new(LastUsed::default()), Arc::new(Roll::default()));

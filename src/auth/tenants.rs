@@ -10,7 +10,7 @@ use crate::tenant::{Slug, Tenant, TenantId};
 
 /// The tenants that were named lately.
 pub(super) struct Tenants {
-    store: Arc<Store>,
+    store: Arc<dyn Store>,
     found: Remembered<TenantRef, Option<Arc<Tenant>>>,
 }
 
@@ -18,7 +18,7 @@ pub(super) struct Tenants {
 const ENTRIES_MAX: u64 = 10_000;
 
 impl Tenants {
-    pub(super) fn new(store: Arc<Store>, known: Duration, unknown: Duration) -> Tenants {
+    pub(super) fn new(store: Arc<dyn Store>, known: Duration, unknown: Duration) -> Tenants {
         let life = move |found: &Option<Arc<Tenant>>| if found.is_some() { known } else { unknown };
         Tenants { store, found: Remembered::new(ENTRIES_MAX, life) }
     }

@@ -124,7 +124,7 @@ async fn show(id: &str, json: bool, manage: &Manage) -> Result<Answer, CliError>
 }
 
 async fn revoke(id: &str, manage: &Manage) -> Result<Answer, CliError> {
-    let key = manage.revoke_key(&Authority::cli(), id).await?;
+    let key = manage.revoke_key(&Authority::cli(), id, None).await?;
     Ok(Answer::note(format!("key {} is revoked since {}", key.public_id, time_or_never(key.revoked_at))))
 }
 

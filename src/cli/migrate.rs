@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::CliError;
 use super::output::Answer;
-use crate::store::{Config, Store};
+use crate::store::{self, Config};
 
 #[derive(Debug, Args)]
 pub(crate) struct MigrateArgs {
@@ -19,8 +19,8 @@ pub(crate) async fn run(args: MigrateArgs, store: &Config) -> Result<(), CliErro
     answer(args, store).await?.deliver()
 }
 
-async fn answer(args: MigrateArgs, store: &Config) -> Result<Answer, CliError> {
-    let names = if args.dry_run { Store::pending_migrations(store).await? } else { Store::migrate(store).await? };
+async fn answer(args: MigrateArgs, config: &Config) -> Result<Answer, CliError> {
+    let names = if args.dry_run { store::pending_migrations(config).await? } else { store::migrate(config).await? };
     if args.json {
         return Answer::json(&names);
     }
@@ -42,10 +42,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let config = Config::new(StoreUrl::Sqlite(directory.path().join("store.db")));
         let says = async |dry_run, json| said(answer(MigrateArgs { dry_run, json }, &config).await.unwrap());
-        let (first, second) = ("V1__tenants_and_keys", "V2__users_sessions_and_versions");
-        assert_eq!(says(true, false).await.0, format!("{first}\n{second}\n"));
-        assert_eq!(says(true, true).await.0, format!("[\n  \"{first}\",\n  \"{second}\"\n]\n"));
-        assert_eq!(says(false, false).await, (String::new(), format!("ran {first}, {second}\n")));
+        let names = ["V1__tenants_and_keys", "V2__users_sessions_and_versions", "V3__verifiers_and_epochs"];
+        assert_eq!(says(true, false).await.0, format!("{}\n", names.join("\n")));
+        assert_eq!(says(true, true).await.0, format!("[\n  \"{}\"\n]\n", names.join("\",\n  \"")));
+        assert_eq!(says(false, false).await, (String::new(), format!("ran {}\n", names.join(", "))));
         assert_eq!(says(false, false).await, (String::new(), "the schema is up to date\n".into()));
         assert_eq!(says(true, true).await.0, "[]\n");
     }

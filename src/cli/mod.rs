@@ -19,7 +19,6 @@ mod user;
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 
@@ -27,7 +26,7 @@ use crate::app::StartError;
 use crate::auth;
 use crate::config::{Mistakes, Override, Source};
 use crate::manage::{Manage, ManageError};
-use crate::store::{self, Store, StoreError};
+use crate::store::{self, StoreError};
 
 /// A gate that lets requests to LLM providers through only as a known tenant.
 #[derive(Debug, Parser)]
@@ -196,7 +195,7 @@ async fn open(config: Option<PathBuf>) -> Result<Manage, CliError> {
 }
 
 async fn manage(store: &store::Config, auth: &auth::Config) -> Result<Manage, CliError> {
-    Ok(Manage::new(Arc::new(Store::open(store).await?), auth, None))
+    Ok(Manage::new(store::open(store).await?, auth, None))
 }
 
 /// The config that is named, or the one in this directory.

@@ -12,7 +12,7 @@ use crate::tenant::{ScanMode, Slug, TenantPolicy, TenantStatus};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TenantCommand {
-    /// Make a tenant; it begins active
+    /// Make a tenant and, where the store is a PostgreSQL, its schema; a tenant that was left half made is finished
     Create(CreateArgs),
     /// List all tenants, the deleted among them
     List {
@@ -31,7 +31,7 @@ pub(crate) enum TenantCommand {
         /// Id or slug
         tenant: String,
     },
-    /// Let a tenant's requests pass again
+    /// Let a tenant's requests pass again; one that was left half made is finished first
     Activate {
         /// Id or slug
         tenant: String,
@@ -40,6 +40,14 @@ pub(crate) enum TenantCommand {
     Delete {
         /// Id or slug
         tenant: String,
+    },
+    /// Remove for good what a deleted tenant has: keys, users, sessions, and its schema with all that is in it
+    Purge {
+        /// Id or slug
+        tenant: String,
+        /// Nothing of it comes back: say that this is meant
+        #[arg(long, required = true)]
+        yes: bool,
     },
     /// Change a tenant's name, what it has, or what is done with prompts in which the scanner finds something
     Update(UpdateArgs),
@@ -113,6 +121,7 @@ async fn answer(command: TenantCommand, manage: &Manage) -> Result<Answer, CliEr
         TenantCommand::Suspend { tenant } => set_status(&tenant, TenantStatus::Suspended, manage).await,
         TenantCommand::Activate { tenant } => set_status(&tenant, TenantStatus::Active, manage).await,
         TenantCommand::Delete { tenant } => set_status(&tenant, TenantStatus::Deleted, manage).await,
+        TenantCommand::Purge { tenant, .. } => purge(&tenant, manage).await,
         TenantCommand::Update(args) => update(args, manage).await,
     }
 }
@@ -153,6 +162,11 @@ async fn set_status(tenant: &str, status: TenantStatus, manage: &Manage) -> Resu
     let change = ChangeTenant { status: Some(status), ..ChangeTenant::default() };
     let tenant = manage.update_tenant(&Authority::cli(), tenant, change, None).await?;
     Ok(Answer::note(format!("tenant {} is {}", tenant.slug, tenant.status.as_str())))
+}
+
+async fn purge(tenant: &str, manage: &Manage) -> Result<Answer, CliError> {
+    let tenant = manage.purge_tenant(&Authority::cli(), tenant).await?;
+    Ok(Answer::note(format!("purged tenant {}; its row stays, and keeps its slug from newcomers", tenant.slug)))
 }
 
 async fn update(args: UpdateArgs, manage: &Manage) -> Result<Answer, CliError> {

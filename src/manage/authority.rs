@@ -10,6 +10,7 @@ use super::ManageError;
 use crate::clock::Expiry;
 use crate::principal::{AuthMethod, Principal};
 use crate::scopes::{Models, Scopes};
+use crate::store::Reach;
 use crate::tenant::{Tenant, TenantId};
 
 /// Holders of it act as operators.
@@ -67,6 +68,10 @@ impl Authority {
     /// The tenant outside of which nothing is seen or changed; `None` for operators.
     pub(super) fn tenant(&self) -> Option<&TenantId> {
         self.bounded().map(|principal| &principal.tenant.id)
+    }
+
+    pub(super) fn reach(&self) -> Reach {
+        self.tenant().map_or(Reach::Platform, |tenant| Reach::Tenant(tenant.clone()))
     }
 
     pub(super) fn needs_operator(&self) -> Result<(), ManageError> {

@@ -16,7 +16,7 @@ use super::{Authority, Manage, ManageError, RowMistake, schema};
 use crate::auth::api_key::KeyHash;
 use crate::clock::{Expiry, Timestamp};
 use crate::scopes::{Models, Scopes};
-use crate::store::{KeyRecord, NewKey, StoreError, check_public_id};
+use crate::store::{KeyRecord, NewKey, Reach, StoreError, check_public_id};
 use crate::tenant::Tenant;
 
 /// More rows than this are not one list, but several.
@@ -125,7 +125,7 @@ impl Manage {
         if let Some(known) = known.get(name) {
             return Ok(known.clone());
         }
-        let found = match self.store.tenant(name).await {
+        let found = match self.store.tenant(&Reach::Platform, name).await {
             Err(StoreError::NotFound(_)) => None,
             found => Some(found?),
         };
@@ -167,6 +167,8 @@ fn new_key(who: &Authority, tenant: &Tenant, row: ImportRow) -> Result<NewKey, P
         tenant: tenant.id.clone(),
         public_id,
         hashed_key,
+        // Another system's secret may be one that can be guessed: nothing quick to compare is made of it here.
+        verifier: None,
         name: row.name,
         scopes,
         models: Models::from_list(row.models),

@@ -9,7 +9,7 @@ use crate::auth::api_key;
 use crate::clock::{Expiry, Timestamp};
 use crate::scopes::{Models, Scopes};
 use crate::secret::Secret;
-use crate::store::{KeyRecord, KeyUpdate, NewKey, Page, Rotation, StoreError, check_name};
+use crate::store::{KeyRecord, KeyUpdate, NewKey, Page, Reach, Rotation, StoreError, check_name};
 use crate::tenant::{Tenant, TenantId};
 
 /// A key to be made.
@@ -68,6 +68,7 @@ impl Manage {
             tenant: tenant.id.clone(),
             public_id: drawn.public_id,
             hashed_key: drawn.hash.to_string(),
+            verifier: None,
             name: new.name,
             scopes,
             models: new.models,
@@ -90,35 +91,23 @@ impl Manage {
         tenant: Option<&str>,
         page: Page,
     ) -> Result<Listed<KeyRecord>, ManageError> {
-        let tenant = match tenant {
-            Some(name) => Some(self.tenant(who, name).await?.id.clone()),
-            None => who.tenant().cloned(),
+        let reach = match tenant {
+            Some(name) => Reach::Tenant(self.tenant(who, name).await?.id.clone()),
+            None => who.reach(),
         };
         let limit = page.limit;
-        let found = self.store.list_keys(tenant, with_one_more(page)).await?;
+        let found = self.store.list_keys(&reach, with_one_more(page)).await?;
         Ok(Listed::cut(found, limit, |key| &key.id))
     }
 
     /// By id or public id.
     pub async fn key(&self, who: &Authority, id: &str) -> Result<KeyRecord, ManageError> {
-        match self.store.key(id).await {
-            // Which tenants' keys share a public id is told to nobody who is bound to one of them.
-            Err(StoreError::Conflict(_)) if who.tenant().is_some() => self.own_key(who, id).await,
-            found => {
-                let key = found?;
-                who.needs_reach(&key.tenant)?;
-                Ok(key)
-            }
-        }
-    }
-
-    async fn own_key(&self, who: &Authority, public_id: &str) -> Result<KeyRecord, ManageError> {
-        let own = self.store.list_keys(who.tenant().cloned(), Page::all()).await?;
-        let mut found = own.into_iter().filter(|key| key.public_id == public_id);
-        match (found.next(), found.next()) {
-            (Some(key), None) => Ok(key),
-            _ => Err(ManageError::NotFound("key")),
-        }
+        let within = self.store.key(&who.reach(), id).await;
+        let Err(StoreError::NotFound(_)) = within else { return Ok(within?) };
+        // Nobody's or somebody else's: which of the two is told where one key alone has the name, and no more than that.
+        let beyond = self.store.key(&Reach::Platform, id).await.ok();
+        beyond.iter().try_for_each(|key| who.needs_reach(&key.tenant))?;
+        Err(ManageError::NotFound("key"))
     }
 
     pub async fn update_key(
@@ -161,7 +150,7 @@ impl Manage {
         let ChangeKey { name, scopes, models, expiry } = change.clone();
         let update = KeyUpdate { name, scopes, models, expiry };
         // Of the version that was checked, so that nothing is granted that was not.
-        Ok(self.store.update_key(&current.id, update, Some(expected.unwrap_or(current.version))).await?)
+        Ok(self.store.update_key(&who.reach(), &current.id, update, Some(expected.unwrap_or(current.version))).await?)
     }
 
     /// Makes a key like an old one, which ends once the overlap is over.
@@ -173,21 +162,22 @@ impl Manage {
         let rotation = Rotation {
             public_id: drawn.public_id,
             hashed_key: drawn.hash.to_string(),
+            verifier: None,
             old_ends: Timestamp::now().after(overlap),
             created_by: who.by().into_owned(),
         };
-        let (record, old) = self.store.rotate_key(&current.id, rotation).await?;
+        let (record, old) = self.store.rotate_key(&who.reach(), &current.id, rotation).await?;
         self.announce(who, "key rotated", &old.id).await;
         Ok(RotatedKey { record, secret: drawn.key, old })
     }
 
-    /// Ends a key at once, and again without effect.
-    pub async fn revoke_key(&self, who: &Authority, id: &str) -> Result<KeyRecord, ManageError> {
+    /// Ends a key at once, and again without effect; where `expected` is given, the key at that version alone.
+    pub async fn revoke_key(&self, who: &Authority, id: &str, expected: Option<u64>) -> Result<KeyRecord, ManageError> {
         let current = self.key(who, id).await?;
         // Whoever could not have made it does not end it either, but for its time: a thief of a small key silences no
         // canary and takes nobody's key away.
         who.needs_to_hold(&current.tenant, Grant { expiry: Expiry::At(Timestamp(0)), ..grant_of(&current) })?;
-        let key = self.store.revoke_key(&current.id).await?;
+        let key = self.store.revoke_key(&who.reach(), &current.id, expected).await?;
         self.announce(who, "key revoked", &key.id).await;
         Ok(key)
     }

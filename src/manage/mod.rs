@@ -37,7 +37,7 @@ use crate::tenant::TenantId;
 
 /// The service layer. One value serves every caller of a process.
 pub struct Manage {
-    store: Arc<Store>,
+    store: Arc<dyn Store>,
     keys: api_key::Config,
     jwt: jwt::Config,
     /// For commands: a gate has its own.
@@ -48,7 +48,7 @@ pub struct Manage {
 
 impl Manage {
     /// `authenticator` is the serving process's own; a command has none.
-    pub fn new(store: Arc<Store>, config: &auth::Config, authenticator: Option<Arc<Authenticator>>) -> Manage {
+    pub fn new(store: Arc<dyn Store>, config: &auth::Config, authenticator: Option<Arc<Authenticator>>) -> Manage {
         let (keys, jwt) = (config.api_key.clone(), config.jwt.clone());
         Manage { store, keys, verifier: Jwt::new(jwt.clone()), jwt, authenticator }
     }

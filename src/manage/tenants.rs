@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::{Authority, Idempotency, Listed, Made, Manage, ManageError, over_others, with_one_more};
 use crate::scopes::{Models, Scopes};
-use crate::store::{NewTenant, Page, TenantUpdate, check_model, check_name, check_schema_name};
+use crate::store::{
+    Created, NewTenant, Page, Reach, StoreError, TenantUpdate, check_model, check_name, check_schema_name,
+};
 use crate::tenant::{ScanMode, Slug, Tenant, TenantPolicy, TenantStatus};
 
 /// A tenant to be made.
@@ -47,28 +49,58 @@ impl Manage {
         };
         let new = NewTenant::new(new.name, slug, new.db_schema_name, new.policy)
             .map_err(|error| ManageError::invalid("slug", error))?;
-        let created = self.store.create_tenant(new, once.map(|once| once.once(who))).await?;
-        let made = Made::from(created);
-        if !made.repeated {
-            self.announce(who, "tenant created", made.made.id.as_str()).await;
+        let slug = new.slug().clone();
+        let created = match self.store.create_tenant(new, once.map(|once| once.once(who))).await {
+            // One that an earlier attempt left half made is finished.
+            Err(error @ StoreError::Conflict(_)) => Created::New(self.half_made(&slug).await?.ok_or(error)?),
+            created => created?,
+        };
+        let Made { made, repeated } = Made::from(created);
+        let made = self.provision(who, made).await?;
+        if !repeated {
+            self.announce(who, "tenant created", made.id.as_str()).await;
         }
-        Ok(made)
+        Ok(Made { made, repeated })
+    }
+
+    async fn half_made(&self, slug: &Slug) -> Result<Option<Arc<Tenant>>, ManageError> {
+        match self.store.tenant(&Reach::Platform, slug.as_str()).await {
+            Err(StoreError::NotFound(_)) => Ok(None),
+            found => Ok(Some(found?).filter(|tenant| tenant.status == TenantStatus::PendingProvisioning)),
+        }
+    }
+
+    /// Finishes a tenant that waits for what its data lives in; any other stays as it is.
+    async fn provision(&self, who: &Authority, tenant: Arc<Tenant>) -> Result<Arc<Tenant>, ManageError> {
+        if tenant.status != TenantStatus::PendingProvisioning {
+            return Ok(tenant);
+        }
+        let provisioned = self.store.provision_tenant(&tenant.id).await?;
+        self.announce(who, "tenant provisioned", provisioned.id.as_str()).await;
+        Ok(provisioned)
     }
 
     /// In the order in which they were made, the deleted among them; one's own alone for a principal.
     pub async fn list_tenants(&self, who: &Authority, page: Page) -> Result<Listed<Arc<Tenant>>, ManageError> {
-        if let Some(own) = who.tenant() {
-            return Ok(Listed { items: vec![self.store.tenant(own.as_str()).await?], next: None });
-        }
         let limit = page.limit;
-        let found = self.store.list_tenants(with_one_more(page)).await?;
+        let found = self.store.list_tenants(&who.reach(), with_one_more(page)).await?;
         Ok(Listed::cut(found, limit, |tenant| tenant.id.as_str()))
     }
 
     /// By id or slug.
     pub async fn tenant(&self, who: &Authority, name: &str) -> Result<Arc<Tenant>, ManageError> {
         who.needs_to_be_named(name)?;
-        Ok(self.store.tenant(name).await?)
+        Ok(self.store.tenant(&who.reach(), name).await?)
+    }
+
+    /// Removes for good what a deleted tenant has: keys, users, sessions, and its schema with all that is in it. The
+    /// tenant's row stays, and keeps its slug from newcomers.
+    pub async fn purge_tenant(&self, who: &Authority, name: &str) -> Result<Arc<Tenant>, ManageError> {
+        who.needs_operator()?;
+        let tenant = self.store.tenant(&Reach::Platform, name).await?;
+        self.store.purge_tenant(&tenant.id).await?;
+        self.announce(who, "tenant purged", tenant.id.as_str()).await;
+        Ok(tenant)
     }
 
     /// Changes what is named, where the tenant still is at `expected`; without it, over whatever is there.
@@ -82,6 +114,10 @@ impl Manage {
         who.needs_operator()?;
         change.name.iter().try_for_each(|name| check("name", check_name(name)))?;
         change.models.iter().try_for_each(check_models)?;
+        let tenant = self.store.tenant(&Reach::Platform, name).await?;
+        if change.status == Some(TenantStatus::Active) {
+            self.provision(who, tenant).await?;
+        }
         let tenant = over_others(expected, || self.try_update_tenant(name, &change, expected)).await?;
         self.announce(who, "tenant updated", tenant.id.as_str()).await;
         Ok(tenant)
@@ -94,7 +130,7 @@ impl Manage {
         change: &ChangeTenant,
         expected: Option<u64>,
     ) -> Result<Arc<Tenant>, ManageError> {
-        let current = self.store.tenant(name).await?;
+        let current = self.store.tenant(&Reach::Platform, name).await?;
         let mut policy = current.policy.clone();
         if let Some(mode) = change.scan_mode {
             policy.scan_mode = mode;

@@ -30,7 +30,7 @@ impl Bench {
             jwt: jwt::Config { secrets: vec![Secret::new([7; 32])], ..Default::default() },
             ..Default::default()
         };
-        let store = Arc::new(Store::open(&store::Config::new(url)).await.unwrap());
+        let store = store::open(&store::Config::new(url)).await.unwrap();
         let bench = Bench { _directory: directory, manage: Manage::new(store, &config, None) };
         bench.tenant("acme", TenantPolicy::default()).await;
         bench.tenant("other", TenantPolicy::default()).await;
@@ -192,7 +192,7 @@ async fn s10_stronger_key_of_the_same_tenant_is_neither_rotated_nor_changed() {
     assert!(forbidden(manage.update_key(&who, &weak, widen, None).await));
     assert!(manage.update_key(&who, &weak, prolong(), None).await.is_ok());
     assert!(manage.rotate_key(&who, &weak, Duration::ZERO).await.is_ok());
-    assert!(forbidden(manage.revoke_key(&who, &strong).await), "nor ended");
+    assert!(forbidden(manage.revoke_key(&who, &strong, None).await), "nor ended");
 }
 
 #[tokio::test]
@@ -202,7 +202,7 @@ async fn s10_records_of_another_tenant_are_out_of_reach() {
     let theirs = bench.makes(&OPERATOR(), key("other", "llm:invoke", &[])).await.unwrap().0;
     let who = bench.holder("acme", "tenant:admin keys:write", Holds::default()).await;
     assert!(forbidden(manage.key(&who, &theirs).await));
-    assert!(forbidden(manage.revoke_key(&who, &theirs).await));
+    assert!(forbidden(manage.revoke_key(&who, &theirs, None).await));
     assert!(forbidden(manage.rotate_key(&who, &theirs, Duration::ZERO).await));
     assert!(forbidden(manage.list_keys(&who, Some("other"), Page::all()).await));
     assert!(forbidden(manage.list_users(&who, Some("other"), Page::all()).await));

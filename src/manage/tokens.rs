@@ -14,7 +14,7 @@ use crate::clock::{Expiry, Timestamp};
 use crate::principal::PrincipalId;
 use crate::scopes::{Models, Scopes};
 use crate::secret::Secret;
-use crate::store::StoreError;
+use crate::store::{Reach, StoreError};
 use crate::tenant::{Tenant, TenantStatus};
 
 /// A token to be made.
@@ -149,7 +149,7 @@ impl Manage {
             self.needs_tenant_of(who, &refresh.tenant).await?;
             // Its latest access token may outlive the refresh token that is shown here.
             let until = end_of(refresh.expiry).max(named.unwrap_or(now)).max(sessions_last_until(now));
-            self.store.end_session(&refresh.session, until).await?;
+            self.store.end_session(&who.reach(), &refresh.session, until).await?;
             return Ok((refresh.session, until));
         }
         who.needs_operator()?;
@@ -161,7 +161,7 @@ impl Manage {
         }
         match unverified_id(token)? {
             // It may be a session's: its refresh tokens end with it.
-            Named::Id(id) => self.store.end_session(&id, until).await.map(|()| (id, until)),
+            Named::Id(id) => self.store.end_session(&Reach::Platform, &id, until).await.map(|()| (id, until)),
             Named::Digest(id) => self.store.revoke_token(&id, until).await.map(|()| (id, until)),
         }
         .map_err(ManageError::from)
@@ -203,7 +203,7 @@ impl Manage {
 
     /// As the chain finds it: by id or slug, which must agree where the token has both.
     async fn tenant_of(&self, named: &NamedTenant) -> Result<Option<Arc<Tenant>>, ManageError> {
-        let tenant = match self.store.tenant(&named.name).await {
+        let tenant = match self.store.tenant(&Reach::Platform, &named.name).await {
             Err(StoreError::NotFound(_)) => return Ok(None),
             found => found?,
         };

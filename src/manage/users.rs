@@ -8,7 +8,7 @@ use crate::auth::session::ACCESS_TTL_MAX;
 use crate::clock::{Expiry, Timestamp};
 use crate::scopes::{Models, Scopes};
 use crate::secret::Secret;
-use crate::store::{Email, NewUser, Page, UserRecord, UserStatus, UserUpdate, check_name};
+use crate::store::{Email, NewUser, Page, Reach, StoreError, UserRecord, UserStatus, UserUpdate, check_name};
 
 /// A user to be made.
 pub struct CreateUser {
@@ -66,12 +66,19 @@ impl Manage {
         };
         tenant.iter().try_for_each(|tenant| who.needs_tenant_admin(tenant))?;
         let limit = page.limit;
-        let found = self.store.list_users(tenant.map(|tenant| tenant.id.clone()), with_one_more(page)).await?;
+        let reach = tenant.map_or(Reach::Platform, |tenant| Reach::Tenant(tenant.id.clone()));
+        let found = self.store.list_users(&reach, with_one_more(page)).await?;
         Ok(Listed::cut(found, limit, |user| &user.id))
     }
 
     pub async fn user(&self, who: &Authority, id: &str) -> Result<UserRecord, ManageError> {
-        let user = self.store.user(id).await?;
+        let within = self.store.user(&who.reach(), id).await;
+        if let Err(StoreError::NotFound(_)) = within {
+            // Nobody's or somebody else's: no more than that is told.
+            let beyond = self.store.user(&Reach::Platform, id).await.ok();
+            beyond.iter().try_for_each(|user| who.needs_reach(&user.tenant))?;
+        }
+        let user = within?;
         who.needs_tenant_admin(&user.tenant)?;
         Ok(user)
     }
@@ -126,7 +133,7 @@ impl Manage {
     ) -> Result<UserRecord, ManageError> {
         let until = Timestamp::now().after(ACCESS_TTL_MAX).after(LEEWAY_MAX);
         let version = expected.unwrap_or(current.version);
-        let user = self.store.update_user(&current.id, update, Some(version), until).await?;
+        let user = self.store.update_user(&who.reach(), &current.id, update, Some(version), until).await?;
         self.announce(who, done, &user.id).await;
         Ok(user)
     }

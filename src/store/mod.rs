@@ -4,18 +4,24 @@
 //! to the log through `source()`, without statements and without values. A row that does not parse is an error, never
 //! a record with a gap in it.
 
+mod contract;
 mod records;
+mod rows;
+mod rules;
 mod sqlite;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+pub use contract::{Candidates, Gate, Keys, Sessions, Store, Tenants, Users};
 pub use records::{
-    Change, ChangeKind, Created, Email, EmailError, Feed, KeyLookup, KeyRecord, KeyUpdate, KeyUse, NewKey, NewRefresh,
-    NewTenant, NewUser, Once, Page, Refreshed, Rotation, Successor, TenantRef, TenantUpdate, UserRecord, UserStatus,
-    UserUpdate, check_model, check_name, check_public_id, check_schema_name,
+    Change, ChangeKind, Created, Email, EmailError, Feed, KeyLookup, KeyRecord, KeyUpdate, KeyUse, KeyVerifier, NewKey,
+    NewRefresh, NewTenant, NewUser, Once, Page, Position, Reach, Refreshed, Rotation, Successor, TenantRef,
+    TenantUpdate, UserRecord, UserStatus, UserUpdate, check_model, check_name, check_public_id, check_schema_name,
 };
-pub use sqlite::Sqlite as Store;
+
+use sqlite::Sqlite;
 
 /// Where the store is, and how long a request may wait for it.
 #[derive(Clone, Debug)]
@@ -38,6 +44,27 @@ const LOOKUP_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Caches answer nearly everything, so a longer queue than this only hides an outage.
 const WAITING_MAX: usize = 64;
+
+/// Opens the store, whose schema is then this build's: made where the store is empty, refused where it is another.
+pub async fn open(config: &Config) -> Result<Arc<dyn Store>, StoreError> {
+    match &config.url {
+        StoreUrl::Sqlite(_) => Ok(Arc::new(Sqlite::open(config).await?)),
+    }
+}
+
+/// Names of the migrations that `migrate` would run, in their order. Changes nothing, not even a missing file.
+pub async fn pending_migrations(config: &Config) -> Result<Vec<String>, StoreError> {
+    match &config.url {
+        StoreUrl::Sqlite(_) => Sqlite::pending_migrations(config).await,
+    }
+}
+
+/// Brings the schema up to date, and says what it ran.
+pub async fn migrate(config: &Config) -> Result<Vec<String>, StoreError> {
+    match &config.url {
+        StoreUrl::Sqlite(_) => Sqlite::migrate(config).await,
+    }
+}
 
 /// Which engine, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]

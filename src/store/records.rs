@@ -1,16 +1,38 @@
 //! What goes into the store and what comes out, the same for every engine.
 
+mod feed;
 mod keys;
 mod sessions;
 mod tenants;
 mod users;
 
-pub use keys::{KeyLookup, KeyRecord, KeyUpdate, KeyUse, NewKey, Rotation};
+pub use feed::{Change, ChangeKind, Feed, Position};
+pub use keys::{KeyLookup, KeyRecord, KeyUpdate, KeyUse, KeyVerifier, NewKey, Rotation};
 pub use sessions::{NewRefresh, Refreshed, Successor};
 pub use tenants::{NewTenant, TenantRef, TenantUpdate};
 pub use users::{Email, EmailError, NewUser, UserRecord, UserStatus, UserUpdate};
 
 use super::StoreError;
+use crate::tenant::TenantId;
+
+/// For whom the store is asked. Rows beyond it are as absent as rows that never were.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Every tenant's.
+    Platform,
+    /// One tenant's alone.
+    Tenant(TenantId),
+}
+
+impl Reach {
+    /// The tenant outside of which nothing is seen.
+    pub fn tenant(&self) -> Option<&TenantId> {
+        match self {
+            Reach::Platform => None,
+            Reach::Tenant(tenant) => Some(tenant),
+        }
+    }
+}
 
 /// A part of a listing, which goes from the oldest to the newest.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,46 +87,6 @@ impl<T> Created<T> {
     }
 }
 
-/// That something was made, changed or removed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
-    pub seq: u64,
-    pub kind: ChangeKind,
-    /// The id of a tenant, a key or a user, or what `revoke_token` was told.
-    pub id: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ChangeKind {
-    Tenant,
-    Key,
-    User,
-    /// A token or a session was revoked; nothing says when a revocation is forgotten, because its token has ended then.
-    Token,
-}
-
-impl ChangeKind {
-    pub(super) fn parse(text: &str) -> Option<ChangeKind> {
-        match text {
-            "tenant" => Some(ChangeKind::Tenant),
-            "key" => Some(ChangeKind::Key),
-            "user" => Some(ChangeKind::User),
-            "token" => Some(ChangeKind::Token),
-            _ => None,
-        }
-    }
-}
-
-/// What happened since a number of the feed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Feed {
-    /// Everything that happened, oldest first; the last one's `seq` is where to go on.
-    Changes(Vec<Change>),
-    /// The feed no longer reaches back to the number, or never got there: the file was exchanged for an older one.
-    /// Anything may have changed. Forget everything, and go on from `latest`.
-    Lost { latest: u64 },
-}
-
 /// The display name of a tenant, a key or a user.
 pub fn check_name(text: &str) -> Result<(), &'static str> {
     let fits = (1..=NAME_CHARS_MAX).contains(&text.chars().count())
@@ -118,9 +100,10 @@ pub fn check_schema_name(text: &str) -> Result<(), &'static str> {
     let starts_well = text.bytes().next().is_some_and(|b| b.is_ascii_lowercase() || b == b'_');
     let fits = text.len() <= SCHEMA_NAME_MAX
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-    (starts_well && fits)
-        .then_some(())
-        .ok_or("a schema name is 1 to 63 lower-case letters, digits or `_`, not beginning with a digit")
+    let engines_own = text.starts_with("pg_") || ["public", "information_schema"].contains(&text);
+    (starts_well && fits && !engines_own).then_some(()).ok_or(
+        "a schema name is 1 to 63 lower-case letters, digits or `_`, not beginning with a digit or `pg_`, and not public",
+    )
 }
 
 pub fn check_public_id(text: &str) -> Result<(), &'static str> {

@@ -174,7 +174,7 @@ async fn k03_unknown_wrong_and_revoked_keys_read_the_same_answer() {
     let hash = |key: &str| bcrypt::hash(key, 4).unwrap();
     import_hash(&gate, "acme", "llmk_known123_right", &hash("llmk_known123_right")).await;
     import_hash(&gate, "acme", "llmk_gone1234_right", &hash("llmk_gone1234_right")).await;
-    gate.store.revoke_key("gone1234").await.unwrap();
+    gate.store.revoke_key(PLATFORM, "gone1234", None).await.unwrap();
     let mut answers = Vec::new();
     for key in ["llmk_nobody12_right", "llmk_known123_wrong", "llmk_gone1234_right"] {
         let reply = gate.chat("Hi").bearer(key).send().await;
@@ -223,7 +223,7 @@ async fn revoked_key_and_suspended_tenant_are_refused_soon_although_cached() {
     assert_eq!(gate.chat("Hi").bearer(&revoked).send().await.status, 200);
     assert_eq!(gate.chat("Hi").send().await.status, 200);
     let public_id = revoked.rsplit_once('_').unwrap().0.to_owned();
-    gate.store.revoke_key(&public_id).await.unwrap();
+    gate.store.revoke_key(PLATFORM, &public_id, None).await.unwrap();
     gate.set_status("acme", TenantStatus::Suspended).await;
     eventually("the revocation", async || gate.chat("Hi").bearer(&revoked).send().await.status == 401).await;
     eventually("the suspension", async || gate.chat("Hi").send().await.status == 403).await;
@@ -277,7 +277,7 @@ async fn last_use_of_a_key_is_written_away_from_the_request() {
     let started = Timestamp::now();
     assert_eq!(gate.chat("Hi").send().await.status, 200);
     let public_id = gate.key("acme").rsplit_once('_').unwrap().0.to_owned();
-    let used_at = async || gate.store.key(&public_id).await.unwrap().last_used_at;
+    let used_at = async || gate.store.key(PLATFORM, &public_id).await.unwrap().last_used_at;
     eventually("the stamp", async || used_at().await.is_some_and(|at| at >= started)).await;
 }
 
@@ -306,7 +306,7 @@ async fn j01_forged_tokens_do_not_pass_the_gate() {
     let primary = provider("primary").await;
     let gate = gate().upstream(&primary).tenant("acme").start().await;
     let encode = |text: &str| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text);
-    let tenant = gate.store.tenant("acme").await.unwrap();
+    let tenant = gate.store.tenant(PLATFORM, "acme").await.unwrap();
     let claims = encode(&format!(r#"{{"sub":"u1","tenant_id":"{}","exp":4000000000}}"#, tenant.id));
     let good = mint(&gate, "u1", HmacAlgorithm::Hs256).await;
     let signature = good.rsplit('.').next().unwrap().to_owned();
@@ -331,7 +331,7 @@ async fn token_of_an_unknown_tenant_is_refused_and_of_a_suspended_one_forbidden(
     assert_eq!(gate.chat("Hi").bearer(&token).send().await.status, 200);
     gate.set_status("acme", TenantStatus::Suspended).await;
     eventually("the suspension", async || gate.chat("Hi").bearer(&token).send().await.status == 403).await;
-    let mut elsewhere = (*gate.store.tenant("acme").await.unwrap()).clone();
+    let mut elsewhere = (*gate.store.tenant(PLATFORM, "acme").await.unwrap()).clone();
     elsewhere.id = wardgate::tenant::TenantId::parse("nobody").unwrap();
     let foreign = mint_for(&gate, &elsewhere, "u1", HmacAlgorithm::Hs256);
     assert_eq!(gate.chat("Hi").bearer(&foreign).send().await.status, 401);
@@ -362,7 +362,7 @@ async fn import_hash(gate: &Gate, tenant: &str, key: &str, hash: &str) {
 }
 
 async fn mint(gate: &Gate, subject: &str, algorithm: HmacAlgorithm) -> String {
-    let tenant = gate.store.tenant("acme").await.unwrap();
+    let tenant = gate.store.tenant(PLATFORM, "acme").await.unwrap();
     mint_for(gate, &tenant, subject, algorithm)
 }
 

@@ -15,7 +15,7 @@ const TRUSTING: &str = "auth: { order: [jwt, api_key, trusted_header], trusted_p
 async fn tenant_on_the_word_of_a_listed_peer_passes_and_of_any_other_does_not() {
     let primary = provider("primary").await;
     let trusting = gate().upstream(&primary).tenant("acme").config(TRUSTING).start().await;
-    let id = trusting.store.tenant("acme").await.unwrap().id.to_string();
+    let id = trusting.store.tenant(PLATFORM, "acme").await.unwrap().id.to_string();
     for (tenant, principal) in [("acme", None), (id.as_str(), Some("u-7"))] {
         let ask = trusting.chat("Hi").without("authorization").header("x-tenant-id", tenant);
         let ask = if let Some(principal) = principal { ask.header("x-principal-id", principal) } else { ask };
@@ -51,7 +51,7 @@ async fn word_that_is_repeated_unknown_or_beside_another_tenants_credential_is_r
 }
 
 async fn token(gate: &Gate, slug: &str, contact: Contact) -> String {
-    let tenant = gate.store.tenant(slug).await.unwrap();
+    let tenant = gate.store.tenant(PLATFORM, slug).await.unwrap();
     let (now, subject, scopes) =
         (Timestamp::now(), PrincipalId::parse("u1").unwrap(), Scopes::parse("llm:invoke").unwrap());
     let token = NewToken {
@@ -69,8 +69,8 @@ async fn token_of_one_tenant_and_a_path_header_or_body_of_another_is_forbidden()
     let routes = "routes: [{ path: '/tenants/{tenant}/chats', methods: [POST] }, { path: /chats }]";
     let gate = gate().upstream(&primary).tenant("acme").tenant("globex").config(routes).start().await;
     let token = token(&gate, "acme", Contact::default()).await;
-    let own = gate.store.tenant("acme").await.unwrap().id.to_string();
-    let globex = gate.store.tenant("globex").await.unwrap().id.to_string();
+    let own = gate.store.tenant(PLATFORM, "acme").await.unwrap().id.to_string();
+    let globex = gate.store.tenant(PLATFORM, "globex").await.unwrap().id.to_string();
     let ask = |path: &str, body: &str| gate.post(path, body).bearer(&token);
     for other in ["globex", globex.as_str(), "nobody", "ACME"] {
         let body = format!(r#"{{"tenant_id":"{other}"}}"#);
@@ -126,7 +126,7 @@ async fn s21_line_breaks_in_claims_never_reach_a_header_or_a_line_of_their_own()
     assert_eq!(gate.chat("Hi").bearer(&token).send().await.status, 200);
     let told = primary.requests().pop().unwrap();
     assert!(!told.headers.iter().any(|(_, value)| value.contains("globex")), "{:?}", told.headers);
-    let tenant = gate.store.tenant("acme").await.unwrap();
+    let tenant = gate.store.tenant(PLATFORM, "acme").await.unwrap();
     for (field, value) in [("sub", nasty), ("tenant_id", nasty), ("tenant_slug", nasty)] {
         let mut claims = serde_json::json!({"sub": "u1", "tenant_id": tenant.id.as_str(), "exp": 4_000_000_000_i64});
         claims[field] = value.into();

@@ -9,7 +9,7 @@ async fn upstream_is_told_who_calls_and_nothing_of_the_clients_credential() {
     let reply = gate.chat("Hi").send().await;
     assert_eq!(reply.status, 200);
     let seen = primary.requests().pop().unwrap();
-    let tenant = gate.store.tenant("acme").await.unwrap();
+    let tenant = gate.store.tenant(PLATFORM, "acme").await.unwrap();
     assert_eq!(seen.header("x-tenant-id"), Some(tenant.id.as_str()));
     assert_eq!(seen.header("x-tenant-slug"), Some("acme"));
     assert_eq!(seen.header("x-auth-method"), Some("api_key"));

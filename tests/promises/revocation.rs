@@ -35,7 +35,7 @@ async fn r23_revoked_key_ends_its_live_streams_with_an_error_event() {
     let stream = held_stream(&gate, &primary, &key).await;
     let mut unharmed = held_stream(&gate, &primary, &other).await;
     let revoked = std::time::Instant::now();
-    gate.store.revoke_key(public_id(&key)).await.unwrap();
+    gate.store.revoke_key(PLATFORM, public_id(&key), None).await.unwrap();
     ends_with_a_word(stream).await;
     assert!(revoked.elapsed() < std::time::Duration::from_secs(1), "{:?}", revoked.elapsed());
     assert_eq!(gate.chat("Hi").bearer(&key).send().await.status, 401);
@@ -52,7 +52,7 @@ async fn r23_stream_of_the_other_dialect_ends_in_its_own_words() {
     primary.set_faults(wardgate::cli::mock::Faults { hold: true, ..faults("{}") });
     let mut stream = gate.message("Hi", true).open().await.unwrap();
     assert!(stream.chunk().await.unwrap().is_ok());
-    gate.store.revoke_key(public_id(gate.key("acme"))).await.unwrap();
+    gate.store.revoke_key(PLATFORM, public_id(gate.key("acme")), None).await.unwrap();
     let rest = stream.rest().await;
     let (_, error) = rest.rsplit_once("event: error\ndata: ").unwrap();
     let error: serde_json::Value = serde_json::from_str(error.trim()).unwrap();
@@ -83,11 +83,11 @@ async fn renamed_key_ends_nothing() {
     let key = gate.key("acme").to_owned();
     let stream = held_stream(&gate, &primary, &key).await;
     let update = wardgate::store::KeyUpdate { name: Some("renamed".into()), ..Default::default() };
-    gate.store.update_key(public_id(&key), update, None).await.unwrap();
+    gate.store.update_key(PLATFORM, public_id(&key), update, None).await.unwrap();
     // Another key is revoked behind it: once that is known, the renaming is too.
     let marker = gate.create_key("acme", KeyTerms::default()).await;
     assert_eq!(gate.chat("Hi").bearer(&marker).open().await.unwrap().status, 200);
-    gate.store.revoke_key(public_id(&marker)).await.unwrap();
+    gate.store.revoke_key(PLATFORM, public_id(&marker), None).await.unwrap();
     eventually("the feed", async || gate.chat("Hi").bearer(&marker).send().await.status == 401).await;
     primary.release(1_000);
     assert!(stream.rest().await.ends_with("data: [DONE]\n\n"));
@@ -125,8 +125,10 @@ async fn canary_key_is_refused_like_any_wrong_one_and_raises_the_alarm() {
     assert_eq!((refused.status.as_u16(), refused.text()), (401, wrong.text()));
     let line = gate.log.requests().into_iter().find(|line| line["auth"] == "key_canary");
     assert!(line.is_some(), "{}", gate.log.text());
-    eventually("the suspension", async || gate.store.tenant("globex").await.unwrap().status == TenantStatus::Suspended)
-        .await;
+    eventually("the suspension", async || {
+        gate.store.tenant(PLATFORM, "globex").await.unwrap().status == TenantStatus::Suspended
+    })
+    .await;
     eventually("its keys to be refused", async || {
         gate.chat("Hi").bearer(gate.key("globex")).send().await.status == 403
     })
@@ -134,10 +136,10 @@ async fn canary_key_is_refused_like_any_wrong_one_and_raises_the_alarm() {
     assert_eq!(gate.chat("Hi").send().await.status, 200, "the other tenant goes on");
     assert!(primary.requests().len() == 1);
     let taken_back = gate.create_canary("acme").await;
-    gate.store.revoke_key(public_id(&taken_back)).await.unwrap();
+    gate.store.revoke_key(PLATFORM, public_id(&taken_back), None).await.unwrap();
     assert_eq!(gate.chat("Hi").bearer(&taken_back).send().await.status, 401);
     eventually("the alarm of one that was revoked", async || {
-        gate.store.tenant("acme").await.unwrap().status == TenantStatus::Suspended
+        gate.store.tenant(PLATFORM, "acme").await.unwrap().status == TenantStatus::Suspended
     })
     .await;
 }
@@ -156,6 +158,6 @@ async fn r23_stream_that_outlived_the_cache_ends_too() {
         gate.lookups() > before + 1
     })
     .await;
-    gate.store.revoke_key(public_id(&key)).await.unwrap();
+    gate.store.revoke_key(PLATFORM, public_id(&key), None).await.unwrap();
     ends_with_a_word(stream).await;
 }

@@ -190,6 +190,6 @@ async fn attack_in_a_field_of_ours_goes_with_it() {
     gate.post("/notes", body).send().await;
     let seen = primary.requests().pop().unwrap();
     let json: serde_json::Value = serde_json::from_slice(&seen.body).unwrap();
-    assert_eq!(json["metadata"]["tenant_id"], gate.store.tenant("acme").await.unwrap().id.as_str());
+    assert_eq!(json["metadata"]["tenant_id"], gate.store.tenant(PLATFORM, "acme").await.unwrap().id.as_str());
     assert_ne!(json["metadata"]["note"], ATTACK);
 }

@@ -70,14 +70,14 @@ async fn login_gives_two_tokens_and_the_access_token_says_who_calls() {
 async fn s11_login_gives_no_lasting_key() {
     let primary = provider("primary").await;
     let gate = gate_with_users(&primary).await;
-    let keys = gate.store.list_keys(None, wardgate::store::Page::all()).await.unwrap().len();
+    let keys = gate.store.list_keys(PLATFORM, wardgate::store::Page::all()).await.unwrap().len();
     let tokens = tokens(&gate, "ann@acme.example").await;
     for token in ["access_token", "refresh_token"] {
         let claims = claims_of(text(&tokens[token]));
         let lasts = claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap();
         assert!((1..=7 * 86_400).contains(&lasts), "{token} lasts {lasts} s");
     }
-    assert_eq!(gate.store.list_keys(None, wardgate::store::Page::all()).await.unwrap().len(), keys);
+    assert_eq!(gate.store.list_keys(PLATFORM, wardgate::store::Page::all()).await.unwrap().len(), keys);
 }
 
 #[tokio::test]
@@ -151,7 +151,7 @@ async fn password_reset_outruns_a_login_that_is_under_way() {
     let primary = provider("primary").await;
     let gate = gate_with_users(&primary).await;
     let user = gate.create_user("acme", "eve@acme.example", PASSWORD, "llm:invoke").await;
-    let stale = gate.store.user(&user).await.unwrap();
+    let stale = gate.store.user(PLATFORM, &user).await.unwrap();
     gate.rename_user(&user, "Eve").await;
     let first = wardgate::store::NewRefresh {
         id: "r".into(),

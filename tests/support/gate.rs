@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use tempfile::TempDir;
 use wardgate::app::App;
@@ -11,12 +12,12 @@ use wardgate::cli::mock::Provider;
 use wardgate::clock::{Expiry, Timestamp};
 use wardgate::config::{Config, Source};
 use wardgate::scopes::{Models, Scopes};
-use wardgate::store::{Email, NewKey, NewTenant, NewUser, Rotation, Store, TenantUpdate, UserStatus, UserUpdate};
+use wardgate::store::{self, Email, NewKey, NewTenant, NewUser, Rotation, Store, TenantUpdate, UserStatus, UserUpdate};
 use wardgate::tenant::{ScanMode, Slug, TenantPolicy, TenantStatus};
 
 use super::client::Ask;
 use super::log::Log;
-use super::{ADMIN_TOKEN, JWT_SECRET, PROVIDER_KEY};
+use super::{ADMIN_TOKEN, JWT_SECRET, PLATFORM, PROVIDER_KEY};
 
 pub(crate) fn gate() -> GateBuilder {
     GateBuilder::default()
@@ -78,13 +79,14 @@ impl GateBuilder {
         std::fs::write(directory.path().join("jwt-secret"), JWT_SECRET).unwrap();
         std::fs::write(directory.path().join("admin-token"), ADMIN_TOKEN).unwrap();
         let config = self.resolve(&directory);
-        let store = Store::open(&config.store).await.unwrap();
+        let store = store::open(&config.store).await.unwrap();
         let mut keys = HashMap::new();
         for (slug, policy) in self.tenants {
             let name = slug.clone();
             let new = NewTenant::new(name, Slug::parse(&slug).unwrap(), None, policy).unwrap();
-            store.create_tenant(new, None).await.unwrap();
-            let key = create_key(&store, &slug, KeyTerms::default()).await;
+            let made = store.create_tenant(new, None).await.unwrap().into_inner();
+            store.provision_tenant(&made.id).await.unwrap();
+            let key = create_key(&*store, &slug, KeyTerms::default()).await;
             keys.insert(slug, key);
         }
         let log = Log::default();
@@ -124,7 +126,7 @@ impl GateBuilder {
 pub(crate) struct Gate {
     app: App,
     /// A second handle on the gate's store, as another process would have.
-    pub(crate) store: Store,
+    pub(crate) store: Arc<dyn Store>,
     keys: HashMap<String, String>,
     pub(crate) log: Log,
     pub(crate) jwt: wardgate::auth::jwt::Config,
@@ -195,7 +197,7 @@ impl Gate {
 
     pub(crate) async fn create_user_by_hash(&self, slug: &str, email: &str, hash: String, scopes: &str) -> String {
         let new = NewUser {
-            tenant: self.store.tenant(slug).await.unwrap().id.clone(),
+            tenant: self.store.tenant(PLATFORM, slug).await.unwrap().id.clone(),
             email: Email::parse(email).unwrap(),
             name: String::new(),
             hashed_password: hash,
@@ -206,13 +208,13 @@ impl Gate {
 
     pub(crate) async fn rename_user(&self, id: &str, name: &str) {
         let update = UserUpdate { name: Some(name.into()), ..UserUpdate::default() };
-        self.store.update_user(id, update, None, Timestamp::now()).await.unwrap();
+        self.store.update_user(PLATFORM, id, update, None, Timestamp::now()).await.unwrap();
     }
 
     pub(crate) async fn disable_user(&self, id: &str) {
         let update = UserUpdate { status: Some(UserStatus::Disabled), ..UserUpdate::default() };
         let soon = Timestamp::now().after(std::time::Duration::from_secs(3600));
-        self.store.update_user(id, update, None, soon).await.unwrap();
+        self.store.update_user(PLATFORM, id, update, None, soon).await.unwrap();
     }
 
     /// Says what a tenant has at most.
@@ -227,9 +229,10 @@ impl Gate {
     /// A key of another system, by its hash.
     pub(crate) async fn import_key(&self, slug: &str, public_id: &str, hash: &str) {
         let new = NewKey {
-            tenant: self.store.tenant(slug).await.unwrap().id.clone(),
+            tenant: self.store.tenant(PLATFORM, slug).await.unwrap().id.clone(),
             public_id: public_id.to_owned(),
             hashed_key: hash.to_owned(),
+            verifier: None,
             name: "imported".into(),
             scopes: Scopes::defaults(),
             models: Models::All,
@@ -241,7 +244,7 @@ impl Gate {
     }
 
     pub(crate) async fn create_canary(&self, slug: &str) -> String {
-        create_key(&self.store, slug, KeyTerms { canary: true, ..KeyTerms::default() }).await
+        create_key(&*self.store, slug, KeyTerms { canary: true, ..KeyTerms::default() }).await
     }
 
     /// Makes a key in the place of another.
@@ -250,10 +253,11 @@ impl Gate {
         let rotation = Rotation {
             public_id: made.public_id,
             hashed_key: made.hash.to_string(),
+            verifier: None,
             old_ends: Timestamp::now().after(overlap),
             created_by: String::new(),
         };
-        self.store.rotate_key(old.rsplit_once('_').unwrap().0, rotation).await.unwrap();
+        self.store.rotate_key(PLATFORM, old.rsplit_once('_').unwrap().0, rotation).await.unwrap();
         String::from_utf8(made.key.expose().to_vec()).unwrap()
     }
 
@@ -263,7 +267,7 @@ impl Gate {
     }
 
     pub(crate) async fn create_key(&self, slug: &str, terms: KeyTerms) -> String {
-        create_key(&self.store, slug, terms).await
+        create_key(&*self.store, slug, terms).await
     }
 }
 
@@ -283,13 +287,14 @@ pub(crate) struct KeyTerms {
     pub(crate) canary: bool,
 }
 
-async fn create_key(store: &Store, slug: &str, terms: KeyTerms) -> String {
+async fn create_key(store: &dyn Store, slug: &str, terms: KeyTerms) -> String {
     let config = api_key::Config { bcrypt_cost: 4, ..api_key::Config::default() };
     let made = config.generate().unwrap();
     let new = NewKey {
-        tenant: store.tenant(slug).await.unwrap().id.clone(),
+        tenant: store.tenant(PLATFORM, slug).await.unwrap().id.clone(),
         public_id: made.public_id,
         hashed_key: made.hash.to_string(),
+        verifier: None,
         name: "test".into(),
         scopes: terms.scopes.map_or_else(Scopes::defaults, |scopes| Scopes::parse(scopes).unwrap()),
         models: Models::from_list(terms.model.into_iter().map(String::from).collect()),

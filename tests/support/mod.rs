@@ -83,5 +83,7 @@ pub(crate) fn sign_claims(claims: &serde_json::Value) -> String {
 pub(crate) const PROVIDER_KEY: &str = "sk-canary-provider-5b1f0d9e";
 /// The secret that tokens are signed with.
 pub(crate) const JWT_SECRET: &str = "canary-signing-secret-0123456789abcdef";
+/// The reach of an operator who asks the store itself.
+pub(crate) const PLATFORM: &wardgate::store::Reach = &wardgate::store::Reach::Platform;
 /// What operators show at the admin API.
 pub(crate) const ADMIN_TOKEN: &str = "canary-admin-token-0123456789abcdef";

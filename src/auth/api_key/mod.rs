@@ -127,7 +127,7 @@ impl KeyRefusal {
 /// The verifier of presented keys.
 pub struct ApiKeys {
     config: Config,
-    store: Arc<Store>,
+    store: Arc<dyn Store>,
     answers: Remembered<[u8; 32], Answer>,
     /// Which bcrypt hash a key was found to match, under the key's digest. An answer that ran out is looked up anew
     /// without the hash being computed again, so that no busy key waits for bcrypt once a minute.
@@ -153,7 +153,7 @@ struct KnownKey {
 impl ApiKeys {
     pub(super) fn new(
         config: Config,
-        store: Arc<Store>,
+        store: Arc<dyn Store>,
         last_used: Arc<LastUsed>,
         hashing: Arc<HashThreads>,
         roll: Arc<Roll>,
@@ -216,7 +216,8 @@ impl ApiKeys {
         form: &KeyForm<'_>,
         peer: IpAddr,
     ) -> Result<Answer, AuthError> {
-        let records = self.store.find_keys(self.lookup(key, form)).await.map_err(AuthError::unavailable)?;
+        let found = self.store.find_keys(vec![self.lookup(key, form)]).await.map_err(AuthError::unavailable)?;
+        let records = found.into_iter().next().unwrap_or(Ok(Vec::new())).map_err(AuthError::unavailable)?;
         let mut refusal = if records.is_empty() { KeyRefusal::Unknown } else { KeyRefusal::Secret };
         let mut undecided = None;
         for record in records {
@@ -227,7 +228,7 @@ impl ApiKeys {
             }
             match self.matches(&record, key, digest).await {
                 Ok(true) if record.canary => {
-                    canary::raise(&record, peer, self.config.canary_suspends_tenant, &self.store).await;
+                    canary::raise(&record, peer, self.config.canary_suspends_tenant, self.store.as_ref()).await;
                     return Ok(Answer::Refused(KeyRefusal::Canary));
                 }
                 Ok(true) => return Ok(Answer::Known(Arc::new(self.known(record)?))),
@@ -264,11 +265,12 @@ impl ApiKeys {
     fn lookup(&self, key: &Secret, form: &KeyForm<'_>) -> KeyLookup {
         match form {
             KeyForm::Branded { public_id } => {
-                KeyLookup { public_ids: vec![(*public_id).to_owned()], hashes: Vec::new() }
+                KeyLookup { public_ids: vec![(*public_id).to_owned()], hashes: Vec::new(), ids: Vec::new() }
             }
             KeyForm::Foreign { head } => KeyLookup {
                 public_ids: head.iter().flat_map(|head| [head.with_brand.to_owned(), head.bare.to_owned()]).collect(),
                 hashes: KeyHash::digests(key, &self.config.peppers),
+                ids: Vec::new(),
             },
         }
     }

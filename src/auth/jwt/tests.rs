@@ -28,6 +28,7 @@ fn acme() -> Tenant {
         status: TenantStatus::Active,
         policy: TenantPolicy::default(),
         created_at: NOW,
+        epoch: 0,
         version: 1,
     }
 }

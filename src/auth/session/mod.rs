@@ -20,8 +20,8 @@ use super::jwt::{self, HmacAlgorithm, Jwt, NewToken, TokenError, TokenKind};
 use crate::clock::{Expiry, Timestamp};
 use crate::principal::{Contact, CredentialId, Principal, PrincipalId};
 use crate::secret::Secret;
-use crate::store::{Email, NewRefresh, Refreshed, Store, StoreError, Successor, UserRecord, UserStatus};
-use crate::tenant::TenantStatus;
+use crate::store::{Email, NewRefresh, Reach, Refreshed, Store, StoreError, Successor, UserRecord, UserStatus};
+use crate::tenant::{TenantId, TenantStatus};
 
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -122,7 +122,7 @@ pub struct Sessions {
     config: Config,
     minting: jwt::Config,
     bcrypt_cost: u32,
-    store: Arc<Store>,
+    store: Arc<dyn Store>,
     jwt: Arc<Jwt>,
     hashing: Arc<HashThreads>,
     lockout: Lockout,
@@ -132,7 +132,7 @@ impl Sessions {
     pub(super) fn new(
         config: Config,
         auth: &super::Config,
-        store: Arc<Store>,
+        store: Arc<dyn Store>,
         jwt: Arc<Jwt>,
         hashing: Arc<HashThreads>,
     ) -> Sessions {
@@ -178,7 +178,9 @@ impl Sessions {
         let claims = self.jwt.verify_refresh(token, now).map_err(SessionError::Token)?;
         let next = Successor { id: new_id(), expires_at: now.after(self.config.refresh_ttl) };
         let next_id = next.id.clone();
-        match self.store.refresh(&claims.id, next, now, GRACE, Sessions::access_until(now)).await? {
+        // Ours always name the tenant by its id.
+        let tenant = TenantId::parse(&claims.tenant.name).map_err(|_| SessionError::RefreshRefused)?;
+        match self.store.refresh(&tenant, &claims.id, next, now, GRACE, Sessions::access_until(now)).await? {
             Refreshed::Done { user, family } => self.tokens(user, &family, &next_id, now),
             Refreshed::Reused { family, user } => {
                 tracing::warn!(target: "audit", event = "refresh_token_reused", session = %family, %user,
@@ -194,7 +196,8 @@ impl Sessions {
         let CredentialId::Token { id, session } = &principal.credential else { return Err(SessionError::NoSession) };
         let now = Timestamp::now();
         if let Some(session) = session {
-            self.store.end_session(session, Sessions::access_until(now)).await?;
+            let reach = Reach::Tenant(principal.tenant.id.clone());
+            self.store.end_session(&reach, session, Sessions::access_until(now)).await?;
         }
         let until = match principal.expiry {
             // The leeway is in it.
@@ -238,7 +241,7 @@ impl Sessions {
             StoreError::Conflict(_) | StoreError::NotFound(_) => SessionError::Wrong,
             other => SessionError::Store(other),
         })?;
-        self.store.note_login(&tokens.user.id, now).await?;
+        self.store.note_login(&tokens.user.tenant.id, &tokens.user.id, now).await?;
         Ok(tokens)
     }
 

@@ -54,7 +54,7 @@ async fn demo(slug: &'static str, name: &str, manage: &Manage, who: &Authority) 
     };
     for old in manage.list_keys(who, Some(slug), Page::all()).await?.items {
         if old.name == KEY_NAME && old.revoked_at.is_none() {
-            manage.revoke_key(who, &old.id).await?;
+            manage.revoke_key(who, &old.id, None).await?;
         }
     }
     let issued = manage.create_key(who, new_key(slug, KEY_NAME), None).await?;

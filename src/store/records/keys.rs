@@ -18,6 +18,8 @@ pub struct KeyRecord {
     pub public_id: String,
     /// Says by its form how it was made: `$2b$…`, `sha256:…`, `hmac-sha256:<key id>:…`. Never shown.
     pub hashed_key: String,
+    /// A fast hash beside a slow one, known since the slow one was once computed. Never shown.
+    pub verifier: Option<String>,
     pub name: String,
     pub scopes: Scopes,
     pub models: Models,
@@ -53,21 +55,36 @@ impl std::fmt::Debug for KeyRecord {
     }
 }
 
-/// A presented key: keys whose public id or whose hash is any of these are candidates for it.
-#[derive(Clone, Default)]
+/// What keys are looked for by: those whose public id, whose hash or whose id is any of these.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct KeyLookup {
     /// At most `KeyLookup::FIELDS_MAX`.
     pub public_ids: Vec<String>,
     /// At most `KeyLookup::FIELDS_MAX`.
     pub hashes: Vec<String>,
+    /// At most `KeyLookup::FIELDS_MAX`.
+    pub ids: Vec<String>,
 }
 
 impl KeyLookup {
-    /// How many public ids, and how many hashes, one lookup may name.
+    /// How many public ids, how many hashes and how many ids one lookup may name.
     pub const FIELDS_MAX: usize = 4;
     /// How many candidates one lookup answers. Each may cost a bcrypt run, so the store keeps the number small where
     /// keys are made, and a lookup that finds more is an error: leaving one out could leave out the right one.
     pub const ROWS_MAX: usize = 8;
+
+    /// Nothing is looked for, and so nothing found.
+    pub(in crate::store) fn is_empty(&self) -> bool {
+        self.public_ids.is_empty() && self.hashes.is_empty() && self.ids.is_empty()
+    }
+
+    pub(in crate::store) fn check(&self) -> Result<(), StoreError> {
+        let fields = [&self.public_ids, &self.hashes, &self.ids];
+        match fields.iter().all(|field| field.len() <= KeyLookup::FIELDS_MAX) {
+            true => Ok(()),
+            false => Err(StoreError::Invalid("a key lookup names at most four public ids, four hashes and four ids")),
+        }
+    }
 }
 
 /// A key to be made; the secret itself never comes here.
@@ -76,6 +93,8 @@ pub struct NewKey {
     pub tenant: TenantId,
     pub public_id: String,
     pub hashed_key: String,
+    /// As `KeyRecord` has it.
+    pub verifier: Option<String>,
     /// May be empty.
     pub name: String,
     pub scopes: Scopes,
@@ -90,6 +109,7 @@ impl NewKey {
     pub(in crate::store) fn check(&self) -> Result<(), StoreError> {
         check_public_id(&self.public_id).map_err(StoreError::Invalid)?;
         check_hash(&self.hashed_key)?;
+        self.verifier.as_deref().map_or(Ok(()), check_hash)?;
         check_optional_name(&self.name)?;
         check_creator(&self.created_by)?;
         check_models(&self.models)
@@ -103,7 +123,6 @@ pub struct KeyUpdate {
     pub name: Option<String>,
     pub scopes: Option<Scopes>,
     pub models: Option<Models>,
-    /// Unlike the end that `expire_key` sets, this one may be later than the key's own.
     pub expiry: Option<Expiry>,
 }
 
@@ -131,12 +150,25 @@ pub struct KeyUse {
     pub from: String,
 }
 
+/// A fast hash of a key that was found to match its slow one.
+#[derive(Clone)]
+pub struct KeyVerifier {
+    /// The key's id.
+    pub id: String,
+    /// The slow hash that was computed.
+    pub hashed_key: String,
+    /// `hmac-sha256:<pepper id>:<hex>`.
+    pub verifier: String,
+}
+
 /// A key that takes another's place: it has the old one's tenant, name, scopes, models and expiry, and is a canary
 /// where the old one was.
 #[derive(Clone)]
 pub struct Rotation {
     pub public_id: String,
     pub hashed_key: String,
+    /// As `KeyRecord` has it.
+    pub verifier: Option<String>,
     /// When the old key ends, unless it ends earlier anyway.
     pub old_ends: Timestamp,
     /// Who makes the new key, as in `NewKey`.
@@ -174,10 +206,12 @@ mod tests {
                 status: crate::tenant::TenantStatus::Active,
                 policy: TenantPolicy::default(),
                 created_at: Timestamp(0),
+                epoch: 0,
                 version: 1,
             }),
             public_id: "wgk_abc".into(),
             hashed_key: "sha256:secret".into(),
+            verifier: Some("sha256:secret".into()),
             name: String::new(),
             scopes: Scopes::defaults(),
             models: Models::All,

@@ -38,6 +38,10 @@ impl NewTenant {
         check_schema_name(&db_schema_name).map_err(StoreError::Invalid)?;
         Ok(NewTenant { slug, name, db_schema_name, policy })
     }
+
+    pub fn slug(&self) -> &Slug {
+        &self.slug
+    }
 }
 
 /// Postgres cuts identifiers at 63 bytes, so the name is cut here, where it can be seen.

@@ -173,6 +173,7 @@ mod tests {
             status: TenantStatus::Active,
             policy: TenantPolicy::default(),
             created_at: Timestamp(0),
+            epoch: 0,
             version: 1,
         };
         let record = UserRecord {

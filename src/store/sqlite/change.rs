@@ -3,11 +3,10 @@
 //! The transaction holds the write lock from its start, so that what it checked is still so when it writes.
 
 use rusqlite::{ErrorCode, OptionalExtension, Params, Transaction, params};
-use uuid::Uuid;
 
 use super::{Sqlite, engine};
 use crate::clock::Timestamp;
-use crate::store::{Created, Once, StoreError};
+use crate::store::{Created, Once, StoreError, rules};
 
 impl Sqlite {
     pub(super) async fn change<T: Send + 'static>(
@@ -24,8 +23,7 @@ impl Sqlite {
     }
 }
 
-/// Makes a resource under a new id or, where the same request made it before, finds it. `kind` keeps a tenant's key
-/// from naming a user, whatever the fingerprints.
+/// Makes a resource under a new id or, where the same request made it before, finds it.
 pub(super) fn create<T>(
     transaction: &Transaction<'_>,
     kind: &'static str,
@@ -33,34 +31,23 @@ pub(super) fn create<T>(
     find: impl FnOnce(&str) -> Result<T, StoreError>,
     make: impl FnOnce(&str) -> Result<T, StoreError>,
 ) -> Result<Created<T>, StoreError> {
-    let id = new_id();
+    let id = rules::new_id();
     let Some(once) = once else { return make(&id).map(Created::New) };
     once.check()?;
-    let (now, fingerprint) = (Timestamp::now(), format!("{kind} {}", once.fingerprint));
-    run(transaction, FORGET_ONCE, [now.0.saturating_sub(ONCE_SECONDS)])?;
-    match made_before(transaction, &once.key)? {
-        Some((asked, id)) if asked == fingerprint => find(&id).map(Created::Before),
-        Some(_) => Err(StoreError::Repeated),
-        None => {
-            let made = make(&id)?;
-            run(transaction, REMEMBER_ONCE, params![once.key, fingerprint, id, now.0])?;
-            Ok(Created::New(made))
-        }
+    let (now, fingerprint) = (Timestamp::now(), rules::fingerprint(kind, once));
+    run(transaction, FORGET_ONCE, [now.0.saturating_sub(rules::ONCE_SECONDS)])?;
+    if let Some(id) = rules::made_before(&fingerprint, made_once(transaction, &once.key)?)? {
+        return find(&id).map(Created::Before);
     }
+    let made = make(&id)?;
+    run(transaction, REMEMBER_ONCE, params![once.key, fingerprint, id, now.0])?;
+    Ok(Created::New(made))
 }
 
 /// What was asked with an idempotency key, and the id of what was made.
-fn made_before(transaction: &Transaction<'_>, key: &str) -> Result<Option<(String, String)>, StoreError> {
+fn made_once(transaction: &Transaction<'_>, key: &str) -> Result<Option<(String, String)>, StoreError> {
     let mut query = transaction.prepare_cached(MADE_ONCE).map_err(engine)?;
     query.query_row([key], |row| Ok((row.get(0)?, row.get(1)?))).optional().map_err(engine)
-}
-
-pub(super) fn new_id() -> String {
-    Uuid::now_v7().to_string()
-}
-
-pub(super) fn check_version(found: u64, expected: Option<u64>) -> Result<(), StoreError> {
-    if expected.is_some_and(|expected| expected != found) { Err(StoreError::Stale) } else { Ok(()) }
 }
 
 /// Answers how many rows it changed.
@@ -74,14 +61,12 @@ pub(super) fn insert(
     transaction: &Transaction<'_>,
     sql: &str,
     row: &[&dyn rusqlite::ToSql],
-    conflict: impl FnOnce() -> String,
+    conflict: impl FnOnce() -> StoreError,
 ) -> Result<(), StoreError> {
     let mut statement = transaction.prepare_cached(sql).map_err(engine)?;
     match statement.execute(row) {
         Ok(_) => Ok(()),
-        Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
-            Err(StoreError::Conflict(conflict()))
-        }
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => Err(conflict()),
         Err(error) => Err(engine(error)),
     }
 }
@@ -94,6 +79,3 @@ const FORGET_ONCE: &str = "DELETE FROM idempotency_keys WHERE created_at < ?1";
 const MADE_ONCE: &str = "SELECT fingerprint, resource_id FROM idempotency_keys WHERE key = ?1";
 const REMEMBER_ONCE: &str =
     "INSERT INTO idempotency_keys (key, fingerprint, resource_id, created_at) VALUES (?1, ?2, ?3, ?4)";
-
-/// Whoever asks again does so within a day, or has looked at what came of the first time.
-const ONCE_SECONDS: i64 = 24 * 3600;

@@ -1,163 +1,137 @@
 //! Keys made, listed, changed and ended. Each change answers with the record as it then stands.
 
+use async_trait::async_trait;
 use rusqlite::{Connection, Params, Transaction, params};
 
-use super::change::{check_version, create, insert, json, new_id, run};
+use super::change::{create, insert, json, run};
 use super::paging::{Span, span};
-use super::rows::{read_all, read_key, select_keys, tenant_columns};
+use super::rows::read_all;
 use super::tenants::heir;
 use super::{Sqlite, engine};
 use crate::clock::{Expiry, Timestamp};
-use crate::store::{Created, KeyRecord, KeyUpdate, KeyUse, NewKey, Once, Page, Rotation, StoreError};
+use crate::store::rows::{select_keys, tenant_columns};
+use crate::store::{Created, KeyRecord, KeyUpdate, Keys, NewKey, Once, Page, Reach, Rotation, StoreError, rules};
 use crate::tenant::TenantId;
 
-impl Sqlite {
-    /// A deleted tenant gets no keys, and a hash is stored once: one secret must not speak for two tenants.
-    pub async fn create_key(&self, new: NewKey, once: Option<Once>) -> Result<Created<KeyRecord>, StoreError> {
+#[async_trait]
+impl Keys for Sqlite {
+    async fn create_key(&self, new: NewKey, once: Option<Once>) -> Result<Created<KeyRecord>, StoreError> {
         new.check()?;
         self.change(move |transaction| {
-            let find = |id: &str| key_named(transaction, id);
+            let find = |id: &str| key_named(transaction, &Reach::Platform, id);
             create(transaction, "key", once.as_ref(), find, |id| insert_key(transaction, id, &new))
         })
         .await
     }
 
-    /// Stores all of the keys or, where one cannot stand, none, and says which.
-    pub async fn import_keys(&self, new: Vec<NewKey>) -> Result<Vec<KeyRecord>, StoreError> {
+    async fn import_keys(&self, new: Vec<NewKey>) -> Result<Vec<KeyRecord>, StoreError> {
         self.change(move |transaction| {
-            let import = |new: &NewKey| new.check().and_then(|()| insert_key(transaction, &new_id(), new));
+            let import = |new: &NewKey| new.check().and_then(|()| insert_key(transaction, &rules::new_id(), new));
             let numbered = new.iter().enumerate();
-            numbered.map(|(index, new)| import(new).map_err(|error| of_row(index, error))).collect()
+            numbered.map(|(index, new)| import(new).map_err(|error| rules::of_row(index, error))).collect()
         })
         .await
     }
 
-    /// All keys, or one tenant's, oldest first; the revoked and expired among them.
-    pub async fn list_keys(&self, tenant: Option<TenantId>, page: Page) -> Result<Vec<KeyRecord>, StoreError> {
+    async fn list_keys(&self, reach: &Reach, page: Page) -> Result<Vec<KeyRecord>, StoreError> {
+        let reach = reach.clone();
         self.read(move |connection| {
-            let Span { after_at, after_id, limit } = span(connection, CURSOR, page, tenant.as_ref())?;
-            match &tenant {
-                Some(tenant) => keys(connection, LIST_OF_TENANT, params![after_at, after_id, limit, tenant.as_str()]),
+            let Span { after_at, after_id, limit } = span(connection, CURSOR, page, &reach)?;
+            match reach.tenant().map(TenantId::as_str) {
+                Some(tenant) => keys(connection, LIST_OF_TENANT, params![after_at, after_id, limit, tenant]),
                 None => keys(connection, LIST, params![after_at, after_id, limit]),
             }
         })
         .await
     }
 
-    /// The key of this id or, where no id is that, the only one of this public id.
-    pub async fn key(&self, id_or_public_id: &str) -> Result<KeyRecord, StoreError> {
-        let name = id_or_public_id.to_owned();
-        self.read(move |connection| key_named(connection, &name)).await
+    async fn key(&self, reach: &Reach, id_or_public_id: &str) -> Result<KeyRecord, StoreError> {
+        let (reach, name) = (reach.clone(), id_or_public_id.to_owned());
+        self.read(move |connection| key_named(connection, &reach, &name)).await
     }
 
-    /// A revoked key stays as it is. `expected` is the version that the caller knows; what changes nothing leaves it as
-    /// it is.
-    pub async fn update_key(
+    async fn update_key(
         &self,
+        reach: &Reach,
         id_or_public_id: &str,
         update: KeyUpdate,
         expected: Option<u64>,
     ) -> Result<KeyRecord, StoreError> {
         update.check()?;
-        let name = id_or_public_id.to_owned();
+        let (reach, name) = (reach.clone(), id_or_public_id.to_owned());
         self.change(move |transaction| {
-            let key = key_named(transaction, &name)?;
-            check_version(key.version, expected)?;
+            let key = key_named(transaction, &reach, &name)?;
+            rules::check_version(key.version, expected)?;
             if !update.changes(&key) {
                 return Ok(key);
             }
-            if key.revoked_at.is_some() {
-                return Err(StoreError::Conflict("the key is revoked, and stays as it is".to_owned()));
-            }
+            rules::refuse_revoked(&key)?;
             let (scopes, models) = (update.scopes.unwrap_or(key.scopes), update.models.unwrap_or(key.models));
             let (name, ends) = (update.name.unwrap_or(key.name), end(update.expiry.unwrap_or(key.expiry)));
             run(transaction, UPDATE, params![key.id, name, json(&scopes)?, json(&models)?, ends])?;
-            key_named(transaction, &key.id)
+            key_named(transaction, &reach, &key.id)
         })
         .await
     }
 
-    /// Sets the end of a key; never a later one than it has.
-    pub async fn expire_key(&self, id_or_public_id: &str, at: Timestamp) -> Result<KeyRecord, StoreError> {
-        let name = id_or_public_id.to_owned();
-        self.change(move |transaction| {
-            let key = key_named(transaction, &name)?;
-            run(transaction, EXPIRE, params![key.id, at.0])?;
-            key_named(transaction, &key.id)
-        })
-        .await
-    }
-
-    /// Makes a key like the old one and ends the old one, both or neither. Answers the new key and the old.
-    pub async fn rotate_key(
+    async fn rotate_key(
         &self,
+        reach: &Reach,
         id_or_public_id: &str,
         rotation: Rotation,
     ) -> Result<(KeyRecord, KeyRecord), StoreError> {
-        let name = id_or_public_id.to_owned();
+        let (reach, name) = (reach.clone(), id_or_public_id.to_owned());
         self.change(move |transaction| {
-            let old = key_named(transaction, &name)?;
-            let new = successor(&old, &rotation)?;
-            new.check()?;
-            let new = insert_key(transaction, &new_id(), &new)?;
+            let old = key_named(transaction, &reach, &name)?;
+            let new = insert_key(transaction, &rules::new_id(), &rules::successor(&old, &rotation)?)?;
             run(transaction, EXPIRE, params![old.id, rotation.old_ends.0])?;
-            Ok((new, key_named(transaction, &old.id)?))
+            Ok((new, key_named(transaction, &reach, &old.id)?))
         })
         .await
     }
 
-    /// Ends a key for good. One that was revoked before keeps its first time.
-    pub async fn revoke_key(&self, id_or_public_id: &str) -> Result<KeyRecord, StoreError> {
-        let name = id_or_public_id.to_owned();
+    async fn revoke_key(
+        &self,
+        reach: &Reach,
+        id_or_public_id: &str,
+        expected: Option<u64>,
+    ) -> Result<KeyRecord, StoreError> {
+        let (reach, name) = (reach.clone(), id_or_public_id.to_owned());
         self.change(move |transaction| {
-            let key = key_named(transaction, &name)?;
+            let key = key_named(transaction, &reach, &name)?;
+            rules::check_version(key.version, expected)?;
             run(transaction, REVOKE, params![key.id, Timestamp::now().0])?;
-            key_named(transaction, &key.id)
-        })
-        .await
-    }
-
-    /// Notes when and from where keys were last used. A time never moves back, and a key that is gone is passed over.
-    pub async fn touch_keys(&self, used: Vec<KeyUse>) -> Result<(), StoreError> {
-        if used.is_empty() {
-            return Ok(());
-        }
-        self.change(move |transaction| {
-            used.iter()
-                .try_for_each(|KeyUse { id, at, from }| run(transaction, TOUCH, params![id, at.0, from]).map(drop))
+            key_named(transaction, &reach, &key.id)
         })
         .await
     }
 }
 
-fn key_named(connection: &Connection, name: &str) -> Result<KeyRecord, StoreError> {
-    if let Some(key) = keys(connection, BY_ID, [name])?.pop() {
-        return Ok(key);
+fn key_named(connection: &Connection, reach: &Reach, name: &str) -> Result<KeyRecord, StoreError> {
+    let within = |sql| -> Result<Vec<KeyRecord>, StoreError> {
+        let found = keys(connection, sql, [name])?;
+        Ok(found.into_iter().filter(|key| reach.covers(&key.tenant.id)).collect())
+    };
+    match within(BY_ID)?.pop() {
+        Some(key) => Ok(key),
+        None => rules::only_one(within(BY_PREFIX)?),
     }
-    let mut found = keys(connection, BY_PREFIX, [name])?;
-    if found.len() > 1 {
-        let ids: Vec<&str> = found.iter().map(|key| key.id.as_str()).collect();
-        return Err(StoreError::Conflict(format!(
-            "several keys have this public id; name one by id: {}",
-            ids.join(", ")
-        )));
-    }
-    found.pop().ok_or(StoreError::NotFound("key"))
 }
 
 fn keys(connection: &Connection, sql: &str, parameters: impl Params) -> Result<Vec<KeyRecord>, StoreError> {
-    read_all(connection, sql, parameters, read_key)
+    read_all(connection, sql, parameters)
 }
 
 fn insert_key(transaction: &Transaction<'_>, id: &str, new: &NewKey) -> Result<KeyRecord, StoreError> {
     let tenant = heir(transaction, &new.tenant)?;
-    refuse_crowd(transaction, &new.public_id)?;
+    rules::refuse_crowd(count_sharing(transaction, &new.public_id)?)?;
     let (scopes, models) = (json(&new.scopes)?, json(&new.models)?);
     let row = params![
         id,
         tenant.id.as_str(),
         new.public_id,
         new.hashed_key,
+        new.verifier,
         new.name,
         scopes,
         models,
@@ -166,45 +140,13 @@ fn insert_key(transaction: &Transaction<'_>, id: &str, new: &NewKey) -> Result<K
         new.created_by,
         new.canary,
     ];
-    insert(transaction, INSERT, row, || "a key with this hash is stored already".to_owned())?;
-    key_named(transaction, id)
+    insert(transaction, INSERT, row, rules::hash_taken)?;
+    key_named(transaction, &Reach::Platform, id)
 }
 
-/// A key that is over has no successor: its expiry, taken over, would end the new one too, and a revoked one was
-/// meant to end.
-fn successor(old: &KeyRecord, rotation: &Rotation) -> Result<NewKey, StoreError> {
-    if old.revoked_at.is_some() || old.expiry.is_past(Timestamp::now()) {
-        return Err(StoreError::Conflict("a revoked or expired key is not rotated: create a new one".to_owned()));
-    }
-    Ok(NewKey {
-        tenant: old.tenant.id.clone(),
-        public_id: rotation.public_id.clone(),
-        hashed_key: rotation.hashed_key.clone(),
-        name: old.name.clone(),
-        scopes: old.scopes.clone(),
-        models: old.models.clone(),
-        expiry: old.expiry,
-        created_by: rotation.created_by.clone(),
-        canary: old.canary,
-    })
-}
-
-/// Keys of one public id are all candidates when one of them is presented; `KeyLookup::ROWS_MAX` says why so few.
-fn refuse_crowd(transaction: &Transaction<'_>, public_id: &str) -> Result<(), StoreError> {
+fn count_sharing(transaction: &Transaction<'_>, public_id: &str) -> Result<i64, StoreError> {
     let mut query = transaction.prepare_cached(COUNT_PREFIX).map_err(engine)?;
-    let sharing: i64 = query.query_row([public_id], |row| row.get(0)).map_err(engine)?;
-    if sharing >= PREFIX_SHARED_MAX {
-        return Err(StoreError::Conflict(format!("{sharing} keys have this public id already, and no more may")));
-    }
-    Ok(())
-}
-
-/// That the store did not answer is no mistake in a row.
-fn of_row(index: usize, error: StoreError) -> StoreError {
-    match error {
-        StoreError::Unavailable(_) => error,
-        error => StoreError::Row { index, error: Box::new(error) },
-    }
+    query.query_row([public_id], |row| row.get(0)).map_err(engine)
 }
 
 fn end(expiry: Expiry) -> Option<i64> {
@@ -215,8 +157,8 @@ fn end(expiry: Expiry) -> Option<i64> {
 }
 
 const INSERT: &str = "INSERT INTO api_keys \
-     (id, tenant_id, key_prefix, hashed_key, name, scopes, models, expires_at, created_at, created_by, canary) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+     (id, tenant_id, key_prefix, hashed_key, verifier, name, scopes, models, expires_at, created_at, created_by, \
+     canary) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
 const CURSOR: &str = "SELECT created_at FROM api_keys WHERE id = ?1 AND (?2 IS NULL OR tenant_id = ?2)";
 pub(super) const LIST: &str =
     select_keys!("WHERE (k.created_at, k.id) > (?1, ?2) ORDER BY k.created_at, k.id LIMIT ?3");
@@ -230,8 +172,3 @@ const UPDATE: &str = "UPDATE api_keys SET name = ?2, scopes = ?3, models = ?4, e
 const EXPIRE: &str = "UPDATE api_keys SET expires_at = ?2, version = version + 1 \
      WHERE id = ?1 AND (expires_at IS NULL OR expires_at > ?2)";
 const REVOKE: &str = "UPDATE api_keys SET revoked_at = ?2, version = version + 1 WHERE id = ?1 AND revoked_at IS NULL";
-pub(super) const TOUCH: &str = "UPDATE api_keys SET last_used_at = ?2, last_used_from = nullif(?3, '') \
-     WHERE id = ?1 AND (last_used_at IS NULL OR last_used_at < ?2)";
-
-/// Half of what a lookup answers, since a lookup may name two readings of one key.
-const PREFIX_SHARED_MAX: i64 = 4;

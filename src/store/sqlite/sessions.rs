@@ -5,56 +5,53 @@
 
 use std::time::Duration;
 
-use rusqlite::{OptionalExtension, Row, Transaction, params};
+use async_trait::async_trait;
+use rusqlite::{Transaction, params};
 
 use super::change::{insert, run};
+use super::rows::read_all;
 use super::users::user_by_id;
 use super::{Sqlite, engine};
 use crate::clock::Timestamp;
-use crate::store::{NewRefresh, Refreshed, StoreError, Successor, UserRecord, UserStatus};
-use crate::tenant::TenantStatus;
+use crate::store::rules::{self, Family, Refresh, Standing};
+use crate::store::{NewRefresh, Reach, Refreshed, Sessions, StoreError, Successor};
+use crate::tenant::TenantId;
 
-impl Sqlite {
-    /// Stores the first refresh token of a session. A user who is not active, or whose tenant is not, gets none: that
-    /// is a `Conflict`, because it was otherwise when the password was checked.
-    pub async fn start_session(&self, first: NewRefresh) -> Result<(), StoreError> {
+#[async_trait]
+impl Sessions for Sqlite {
+    async fn start_session(&self, first: NewRefresh) -> Result<(), StoreError> {
         self.change(move |transaction| {
             let NewRefresh { id, family, user, tenant, user_version, expires_at } = &first;
-            let tenant = tenant.as_str();
-            let record = user_by_id(transaction, user)?;
-            if record.version != *user_version {
-                return Err(StoreError::Conflict("the user has changed meanwhile".to_owned()));
-            }
-            if !may_go_on(&record, tenant) {
-                return Err(StoreError::Conflict("the user or the tenant is no longer active".to_owned()));
-            }
+            let record = user_by_id(transaction, &Reach::Tenant(tenant.clone()), user)?;
+            rules::may_begin(&record, *user_version, tenant)?;
             let next = Successor { id: id.clone(), expires_at: *expires_at };
-            insert_refresh(transaction, &next, &Owner { family, tenant, user }, Timestamp::now())
+            insert_refresh(transaction, &next, &Owner { family, tenant: tenant.as_str(), user }, Timestamp::now())
         })
         .await
     }
 
-    /// Takes a refresh token for its successor, or ends its family, in one transaction.
-    ///
-    /// A second use within `grace` of the first, while the first one's successor lies unused, is a retry: it gets a
-    /// successor of its own, and the first one's is revoked. If both hands go on, the one with the revoked successor
-    /// ends the family. A family that ends is denied until `access_until`, when its last access token has ended.
-    pub async fn refresh(
+    async fn refresh(
         &self,
+        tenant: &TenantId,
         id: &str,
         next: Successor,
         now: Timestamp,
         grace: Duration,
         access_until: Timestamp,
     ) -> Result<Refreshed, StoreError> {
-        let id = id.to_owned();
+        let (tenant, id) = (tenant.clone(), id.to_owned());
         self.change(move |transaction| {
-            let Some(token) = find_refresh(transaction, &id)? else { return Ok(Refreshed::Refused) };
+            let found = find_refresh(transaction, &id)?.filter(|token| token.tenant == tenant.as_str());
+            let Some(token) = found else { return Ok(Refreshed::Refused) };
             if is_denied(transaction, &[&id, &token.family], now)? {
                 return Ok(Refreshed::Refused);
             }
-            match token.standing(transaction, now, grace)? {
-                Standing::Good => token.exchange(transaction, &next, now),
+            let family = Family {
+                lives: family_lives(transaction, &token.family)?,
+                successor_lies_unused: successor_lies_unused(transaction, &token)?,
+            };
+            match token.standing(&family, now, grace) {
+                Standing::Good => exchange(transaction, &tenant, token, &next, now),
                 Standing::Reused => {
                     end_family(transaction, &token.family, now, access_until)?;
                     Ok(Refreshed::Reused { family: token.family, user: token.user })
@@ -65,29 +62,19 @@ impl Sqlite {
         .await
     }
 
-    /// Revokes the family's refresh tokens and denies the family until `access_until`, when its last access token has
-    /// ended. A family that nobody knows is denied as well.
-    pub async fn end_session(&self, family: &str, access_until: Timestamp) -> Result<(), StoreError> {
-        let family = family.to_owned();
-        self.change(move |transaction| end_family(transaction, &family, Timestamp::now(), access_until)).await
-    }
-
-    /// Denies a token: by its `jti`, or by `sha256:` and the digest of it in hexadecimal digits. `expires_at` is when it
-    /// is refused anyway, so where verification is lenient about clocks, that much after its `exp`. A second time for
-    /// the same token keeps the later end.
-    pub async fn revoke_token(&self, jti: &str, expires_at: Timestamp) -> Result<(), StoreError> {
-        let jti = jti.to_owned();
-        self.change(move |transaction| deny(transaction, &jti, Timestamp::now(), expires_at)).await
-    }
-
-    /// Everything that is denied at this time: what `revoke_token` was told, and the families that ended.
-    pub async fn revoked_tokens(&self, now: Timestamp) -> Result<Vec<String>, StoreError> {
-        self.read(move |connection| {
-            let mut query = connection.prepare_cached(DENIED).map_err(engine)?;
-            let denied = query.query_map([now.0], |row| row.get(0)).map_err(engine)?;
-            denied.collect::<Result<_, _>>().map_err(engine)
+    async fn end_session(&self, reach: &Reach, family: &str, access_until: Timestamp) -> Result<(), StoreError> {
+        let (reach, family, now) = (reach.clone(), family.to_owned(), Timestamp::now());
+        self.change(move |transaction| {
+            let tenant = reach.tenant().map(TenantId::as_str);
+            run(transaction, REVOKE_FAMILY_OF, params![family, now.0, tenant])?;
+            deny(transaction, &family, now, access_until)
         })
         .await
+    }
+
+    async fn revoke_token(&self, jti: &str, expires_at: Timestamp) -> Result<(), StoreError> {
+        let jti = jti.to_owned();
+        self.change(move |transaction| deny(transaction, &jti, Timestamp::now(), expires_at)).await
     }
 }
 
@@ -104,71 +91,32 @@ pub(super) fn end_sessions_of(
     families.iter().try_for_each(|family| end_family(transaction, family, now, access_until))
 }
 
-/// A refresh token as it is stored.
-struct Refresh {
-    id: String,
-    family: String,
-    tenant: String,
-    user: String,
-    expires_at: Timestamp,
-    used_at: Option<Timestamp>,
-    successor: Option<String>,
-    revoked: bool,
+fn successor_lies_unused(transaction: &Transaction<'_>, token: &Refresh) -> Result<bool, StoreError> {
+    let Some(successor) = &token.successor else { return Ok(false) };
+    Ok(find_refresh(transaction, successor)?.is_some_and(|successor| successor.lies_unused()))
 }
 
-/// What a presented refresh token is worth.
-enum Standing {
-    /// Never used, or used a moment ago by somebody whom the answer did not reach.
-    Good,
-    /// Two hands have it.
-    Reused,
-    /// Expired, or its family has ended.
-    Over,
-}
-
-impl Refresh {
-    fn standing(&self, transaction: &Transaction<'_>, now: Timestamp, grace: Duration) -> Result<Standing, StoreError> {
-        if self.expires_at <= now {
-            return Ok(Standing::Over);
-        }
-        if self.revoked {
-            // Revoked alone, it gave way to a retry's successor: the retry was not the hand that shows this one.
-            let lives = family_lives(transaction, &self.family)?;
-            return Ok(if lives { Standing::Reused } else { Standing::Over });
-        }
-        let Some(used_at) = self.used_at else { return Ok(Standing::Good) };
-        let at_once = now < used_at.after(grace);
-        let retried = at_once && self.successor_lies_unused(transaction)?;
-        Ok(if retried { Standing::Good } else { Standing::Reused })
+fn exchange(
+    transaction: &Transaction<'_>,
+    tenant: &TenantId,
+    token: Refresh,
+    next: &Successor,
+    now: Timestamp,
+) -> Result<Refreshed, StoreError> {
+    let user = match user_by_id(transaction, &Reach::Tenant(tenant.clone()), &token.user) {
+        Err(StoreError::NotFound(_)) => return Ok(Refreshed::Refused),
+        found => found?,
+    };
+    if !rules::may_go_on(&user, tenant) {
+        return Ok(Refreshed::Refused);
     }
-
-    fn successor_lies_unused(&self, transaction: &Transaction<'_>) -> Result<bool, StoreError> {
-        let Some(successor) = &self.successor else { return Ok(false) };
-        let successor = find_refresh(transaction, successor)?;
-        Ok(successor.is_some_and(|successor| successor.used_at.is_none() && !successor.revoked))
+    if let Some(unused) = &token.successor {
+        run(transaction, REVOKE_ONE, params![unused, now.0])?;
     }
-
-    fn exchange(
-        self,
-        transaction: &Transaction<'_>,
-        next: &Successor,
-        now: Timestamp,
-    ) -> Result<Refreshed, StoreError> {
-        let user = match user_by_id(transaction, &self.user) {
-            Err(StoreError::NotFound(_)) => return Ok(Refreshed::Refused),
-            found => found?,
-        };
-        if !may_go_on(&user, &self.tenant) {
-            return Ok(Refreshed::Refused);
-        }
-        if let Some(unused) = &self.successor {
-            run(transaction, REVOKE_ONE, params![unused, now.0])?;
-        }
-        run(transaction, USE, params![self.id, now.0, next.id])?;
-        let owner = Owner { family: &self.family, tenant: &self.tenant, user: &self.user };
-        insert_refresh(transaction, next, &owner, now)?;
-        Ok(Refreshed::Done { user: Box::new(user), family: self.family })
-    }
+    run(transaction, USE, params![token.id, now.0, next.id])?;
+    let owner = Owner { family: &token.family, tenant: tenant.as_str(), user: &token.user };
+    insert_refresh(transaction, next, &owner, now)?;
+    Ok(Refreshed::Done { user: Box::new(user), family: token.family })
 }
 
 /// Whose a refresh token is.
@@ -178,20 +126,18 @@ struct Owner<'a> {
     user: &'a str,
 }
 
-fn may_go_on(user: &UserRecord, tenant: &str) -> bool {
-    user.status == UserStatus::Active && user.tenant.status == TenantStatus::Active && user.tenant.id.as_str() == tenant
-}
-
 fn insert_refresh(
     transaction: &Transaction<'_>,
     token: &Successor,
     owner: &Owner<'_>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    run(transaction, FORGET_ENDED, [now.0.saturating_sub(KEPT_SECONDS)])?;
+    run(transaction, FORGET_ENDED, [now.0.saturating_sub(rules::KEPT_SECONDS)])?;
     let Owner { family, tenant, user } = owner;
     let row = params![token.id, family, tenant, user, token.expires_at.0, now.0];
-    insert(transaction, INSERT, row, || "a refresh token with this id is stored already".to_owned())
+    insert(transaction, INSERT, row, || {
+        StoreError::Conflict("a refresh token with this id is stored already".to_owned())
+    })
 }
 
 /// Whether a token or its session was revoked by name.
@@ -201,21 +147,7 @@ fn is_denied(transaction: &Transaction<'_>, names: &[&str; 2], now: Timestamp) -
 }
 
 fn find_refresh(transaction: &Transaction<'_>, id: &str) -> Result<Option<Refresh>, StoreError> {
-    let mut query = transaction.prepare_cached(BY_ID).map_err(engine)?;
-    query.query_row([id], read_refresh).optional().map_err(engine)
-}
-
-fn read_refresh(row: &Row<'_>) -> rusqlite::Result<Refresh> {
-    Ok(Refresh {
-        id: row.get("id")?,
-        family: row.get("family")?,
-        tenant: row.get("tenant_id")?,
-        user: row.get("user_id")?,
-        expires_at: Timestamp(row.get("expires_at")?),
-        used_at: row.get::<_, Option<i64>>("used_at")?.map(Timestamp),
-        successor: row.get("successor")?,
-        revoked: row.get::<_, Option<i64>>("revoked_at")?.is_some(),
-    })
+    Ok(read_all(transaction, BY_ID, [id])?.pop())
 }
 
 fn family_lives(transaction: &Transaction<'_>, family: &str) -> Result<bool, StoreError> {
@@ -247,6 +179,8 @@ const USE: &str = "UPDATE refresh_tokens SET used_at = coalesce(used_at, ?2), su
 const REVOKE_ONE: &str = "UPDATE refresh_tokens SET revoked_at = ?2 WHERE id = ?1";
 pub(super) const REVOKE_FAMILY: &str =
     "UPDATE refresh_tokens SET revoked_at = ?2 WHERE family = ?1 AND revoked_at IS NULL";
+pub(super) const REVOKE_FAMILY_OF: &str = "UPDATE refresh_tokens SET revoked_at = ?2 \
+     WHERE family = ?1 AND revoked_at IS NULL AND (?3 IS NULL OR tenant_id = ?3)";
 pub(super) const FAMILY_LIVES: &str = "SELECT 1 FROM refresh_tokens WHERE family = ?1 AND revoked_at IS NULL";
 pub(super) const FAMILIES_OF_USER: &str =
     "SELECT DISTINCT family FROM refresh_tokens WHERE user_id = ?1 AND revoked_at IS NULL";
@@ -255,6 +189,3 @@ pub(super) const FORGET_DENIED: &str = "DELETE FROM revoked_tokens WHERE expires
 const DENY: &str = "INSERT INTO revoked_tokens (jti, expires_at) VALUES (?1, ?2) \
      ON CONFLICT (jti) DO UPDATE SET expires_at = max(expires_at, excluded.expires_at)";
 pub(super) const DENIED: &str = "SELECT jti FROM revoked_tokens WHERE expires_at > ?1";
-
-/// An expired token is refused with or without its row; a day is for people who look into what happened.
-const KEPT_SECONDS: i64 = 24 * 3600;

@@ -9,14 +9,22 @@ mod sessions;
 mod tenants;
 mod users;
 
+use std::collections::HashSet;
+
 use rusqlite::Connection;
 use tempfile::TempDir;
 
+use super::gate::{CHANGES_AFTER, FIND_KEYS, IS_ENDED, NOTE_VERIFIER, TOUCH};
 use super::*;
 use crate::clock::{Expiry, Timestamp};
 use crate::scopes::{Models, Scopes};
-use crate::store::{ChangeKind, Email, NewKey, NewTenant, NewUser, Page, Rotation, TenantUpdate, UserRecord};
-use crate::tenant::{Slug, TenantPolicy, TenantStatus};
+use crate::store::{
+    ChangeKind, Email, Feed, Gate, KeyLookup, KeyRecord, Keys, NewKey, NewTenant, NewUser, Page, Position, Reach,
+    Rotation, Sessions, TenantUpdate, Tenants, UserRecord, Users,
+};
+use crate::tenant::{Slug, TenantId, TenantPolicy, TenantStatus};
+
+const PLATFORM: &Reach = &Reach::Platform;
 
 /// A store in a directory of its own, and a second way into its file.
 struct Bench {
@@ -40,7 +48,8 @@ impl Bench {
     async fn tenant(&self, slug: &str) -> Arc<Tenant> {
         let slug = Slug::parse(slug).unwrap();
         let new = NewTenant::new("Acme".into(), slug, None, TenantPolicy::default()).unwrap();
-        self.store.create_tenant(new, None).await.unwrap().into_inner()
+        let made = self.store.create_tenant(new, None).await.unwrap().into_inner();
+        self.store.provision_tenant(&made.id).await.unwrap()
     }
 
     async fn key(&self, tenant: &Tenant, public_id: &str, hash: &str) -> KeyRecord {
@@ -56,15 +65,44 @@ impl Bench {
         self.store.update_tenant(tenant, update, None).await
     }
 
-    /// What was announced since a number of the feed.
-    async fn announced(&self, since: u64) -> Vec<(ChangeKind, String)> {
-        changes(self.store.changes_since(since).await.unwrap())
+    /// Hears what is announced from now on.
+    async fn reader(&self) -> Reader {
+        Reader::of(&self.store).await
     }
 
     async fn find(&self, public_ids: &[&str], hashes: &[&str]) -> Result<Vec<String>, StoreError> {
         let owned = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
-        let found = self.store.find_keys(KeyLookup { public_ids: owned(public_ids), hashes: owned(hashes) }).await?;
+        let lookup = KeyLookup { public_ids: owned(public_ids), hashes: owned(hashes), ids: Vec::new() };
+        let found = self.store.find_keys(vec![lookup]).await?.pop().expect("one answer for each lookup")?;
         Ok(found.into_iter().map(|key| key.public_id).collect())
+    }
+}
+
+/// A reader of the feed, who knows what it has read.
+struct Reader {
+    next: Position,
+    seen: HashSet<u64>,
+}
+
+impl Reader {
+    async fn of(store: &dyn Gate) -> Reader {
+        let Feed::Lost { next } = store.changes(None).await.unwrap() else { panic!("there was no position") };
+        let mut reader = Reader { next, seen: HashSet::new() };
+        reader.news(store).await;
+        reader
+    }
+
+    /// What was announced since the last time, oldest first, and each thing but once in a row: how many rows one change
+    /// makes is the engine's affair.
+    async fn news(&mut self, store: &dyn Gate) -> Vec<(ChangeKind, String)> {
+        let Feed::Changes { changes, next } = store.changes(Some(self.next)).await.unwrap() else {
+            panic!("the feed was lost")
+        };
+        self.next = next;
+        let news = changes.into_iter().filter(|change| self.seen.insert(change.seq));
+        let mut news: Vec<_> = news.map(|change| (change.kind, change.id)).collect();
+        news.dedup();
+        news
     }
 }
 
@@ -77,6 +115,7 @@ fn new_key(tenant: &Tenant, public_id: &str, hash: &str) -> NewKey {
         tenant: tenant.id.clone(),
         public_id: public_id.into(),
         hashed_key: hash.into(),
+        verifier: None,
         name: "ci".into(),
         scopes: Scopes::defaults(),
         models: Models::All,
@@ -87,7 +126,13 @@ fn new_key(tenant: &Tenant, public_id: &str, hash: &str) -> NewKey {
 }
 
 fn rotation(public_id: &str, hash: &str, old_ends: Timestamp) -> Rotation {
-    Rotation { public_id: public_id.into(), hashed_key: hash.into(), old_ends, created_by: "rotator".into() }
+    Rotation {
+        public_id: public_id.into(),
+        hashed_key: hash.into(),
+        verifier: None,
+        old_ends,
+        created_by: "rotator".into(),
+    }
 }
 
 fn new_user(tenant: &Tenant, email: &str) -> NewUser {
@@ -100,30 +145,24 @@ fn new_user(tenant: &Tenant, email: &str) -> NewUser {
     }
 }
 
-fn changes(feed: Feed) -> Vec<(ChangeKind, String)> {
-    match feed {
-        Feed::Changes(changes) => changes.into_iter().map(|change| (change.kind, change.id)).collect(),
-        Feed::Lost { latest } => panic!("the feed was lost at {latest}"),
-    }
-}
-
 #[tokio::test]
 async fn lookups_go_by_index() {
     let bench = Bench::new().await;
     let connection = Connection::open(bench.directory.path().join("store.db")).unwrap();
-    let lookups = [FIND_KEYS, TENANT_BY_ID, TENANT_BY_SLUG, CHANGES_AFTER];
+    let lookups = [FIND_KEYS, TENANT_BY_ID, TENANT_BY_SLUG, CHANGES_AFTER, IS_ENDED];
     let of_users = [super::users::BY_EMAIL, super::users::LIST, super::users::LIST_OF_TENANT];
     let of_sessions = [
         super::sessions::BY_ID,
         super::sessions::REVOKE_FAMILY,
+        super::sessions::REVOKE_FAMILY_OF,
         super::sessions::FAMILY_LIVES,
         super::sessions::FAMILIES_OF_USER,
         super::sessions::FORGET_ENDED,
         super::sessions::FORGET_DENIED,
         super::sessions::DENIED,
     ];
-    let listings = [super::tenants::LIST, super::keys::LIST, super::keys::LIST_OF_TENANT, super::keys::TOUCH];
-    for sql in [&lookups[..], &of_users, &of_sessions, &listings].concat() {
+    let listings = [super::tenants::LIST, super::tenants::LIST_ONE, super::keys::LIST, super::keys::LIST_OF_TENANT];
+    for sql in [&lookups[..], &of_users, &of_sessions, &listings, &[TOUCH, NOTE_VERIFIER]].concat() {
         let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
         let parameters = vec!["x"; plan.parameter_count()];
         let steps = plan.query_map(rusqlite::params_from_iter(parameters), |row| row.get::<_, String>(3)).unwrap();

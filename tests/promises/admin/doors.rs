@@ -4,7 +4,7 @@ use serde_json::json;
 use wardgate::tenant::TenantStatus;
 
 use super::desk::{admin, ask, desk, get, is_problem, says};
-use crate::support::{KeyTerms, gate, open_provider};
+use crate::support::{KeyTerms, PLATFORM, gate, open_provider};
 
 /// Every operation of the document, with something in place of its ids, and what the document does not know.
 async fn operations(gate: &crate::support::Gate) -> Vec<(String, String)> {
@@ -61,7 +61,7 @@ async fn credential_with_platform_admin_is_an_operators_and_one_of_a_suspended_t
     let made = ask(&gate, "POST", "/admin/v1/keys").bearer(&operator).header("content-type", "application/json");
     let made = made.body(json!({"tenant": "acme", "scopes": ["platform:admin"]}).to_string()).send().await;
     assert_eq!(made.status, 201, "{}", made.text());
-    let own = gate.store.key(&operator[..16]).await.unwrap();
+    let own = gate.store.key(PLATFORM, &operator[..16]).await.unwrap();
     assert_eq!(made.json()["created_by"], format!("api_key {}", own.id));
     for other in ["llm:invoke", "platform:reader", "tenant:admin", "*", "admin"] {
         let key = gate.create_key("acme", KeyTerms { scopes: Some(other), ..KeyTerms::default() }).await;

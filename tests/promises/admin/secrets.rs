@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::desk::{admin, desk, get, new_key, post, says};
-use crate::support::{ADMIN_TOKEN, JWT_SECRET, PROVIDER_KEY};
+use crate::support::{ADMIN_TOKEN, JWT_SECRET, PLATFORM, PROVIDER_KEY};
 
 #[tokio::test]
 async fn k06_key_is_answered_once_and_stands_in_no_other_answer_or_log_line() {
@@ -16,7 +16,7 @@ async fn k06_key_is_answered_once_and_stands_in_no_other_answer_or_log_line() {
         assert!(!told.contains(secret) && !told.contains("sha256:") && !told.contains("$2b$"), "{path}: {told}");
     }
     assert!(!gate.log.text().contains(secret) && !gate.log.text().contains(ADMIN_TOKEN));
-    assert!(gate.store.key(id).await.unwrap().hashed_key.starts_with("$2b$"));
+    assert!(gate.store.key(PLATFORM, id).await.unwrap().hashed_key.starts_with("$2b$"));
 }
 
 #[tokio::test]

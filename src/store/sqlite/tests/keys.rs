@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::store::{KeyUpdate, KeyUse};
-use crate::tenant::TenantId;
 
 #[tokio::test]
 async fn key_is_found_by_public_id_or_hash_and_by_nothing_else() {
@@ -42,9 +41,9 @@ async fn imported_prefixes_may_collide_but_hashes_may_not() {
     let first = bench.key(&acme, "same", "$2b$1").await;
     let second = bench.key(&other, "same", "$2b$2").await;
     assert_eq!(bench.find(&["same"], &[]).await.unwrap().len(), 2);
-    let Err(StoreError::Conflict(told)) = bench.store.key("same").await else { panic!("ambiguous") };
+    let Err(StoreError::Conflict(told)) = bench.store.key(PLATFORM, "same").await else { panic!("ambiguous") };
     assert!(told.contains(&first.id) && told.contains(&second.id), "{told}");
-    assert_eq!(bench.store.key(&second.id).await.unwrap().tenant, other);
+    assert_eq!(bench.store.key(PLATFORM, &second.id).await.unwrap().tenant, other);
     let again = bench.store.create_key(new_key(&other, "new", "$2b$1"), None).await;
     assert!(matches!(again, Err(StoreError::Conflict(_))), "one hash would speak for two tenants");
 }
@@ -74,10 +73,10 @@ async fn use_is_noted_with_its_address_never_moves_back_and_is_no_change() {
     let bench = Bench::new().await;
     let tenant = bench.tenant("acme").await;
     let key = bench.key(&tenant, "wgk_a", "sha256:aa").await;
-    let before = bench.store.latest_seq().await.unwrap();
+    let mut reader = bench.reader().await;
     let used = |id: &str, at, from: &str| KeyUse { id: id.to_owned(), at: Timestamp(at), from: from.to_owned() };
     let last_use = async || {
-        let key = bench.store.key(&key.id).await.unwrap();
+        let key = bench.store.key(PLATFORM, &key.id).await.unwrap();
         (key.last_used_at, key.last_used_from)
     };
     for at in [100, 50] {
@@ -87,24 +86,20 @@ async fn use_is_noted_with_its_address_never_moves_back_and_is_no_change() {
     }
     bench.store.touch_keys(vec![used(&key.id, 101, "")]).await.unwrap();
     assert_eq!(last_use().await, (Some(Timestamp(101)), None), "an old address would lie about a new time");
-    assert_eq!(bench.store.latest_seq().await.unwrap(), before);
-    assert_eq!(bench.store.key(&key.id).await.unwrap().version, 1);
+    assert!(reader.news(&bench.store).await.is_empty());
+    assert_eq!(bench.store.key(PLATFORM, &key.id).await.unwrap().version, 1);
 }
 
 #[tokio::test]
-async fn expiry_only_ever_moves_earlier_and_revocation_keeps_its_first_time() {
+async fn revocation_keeps_its_first_time() {
     let bench = Bench::new().await;
     let tenant = bench.tenant("acme").await;
     bench.key(&tenant, "wgk_a", "sha256:aa").await;
-    for (asked, kept) in [(200, 200), (100, 100), (300, 100)] {
-        let key = bench.store.expire_key("wgk_a", Timestamp(asked)).await.unwrap();
-        assert_eq!(key.expiry, Expiry::At(Timestamp(kept)));
-    }
-    let first = bench.store.revoke_key("wgk_a").await.unwrap().revoked_at;
+    let first = bench.store.revoke_key(PLATFORM, "wgk_a", None).await.unwrap().revoked_at;
     assert!(first.is_some());
     bench.by_hand("UPDATE api_keys SET revoked_at = 7");
-    assert_eq!(bench.store.revoke_key("wgk_a").await.unwrap().revoked_at, Some(Timestamp(7)));
-    assert!(matches!(bench.store.revoke_key("wgk_b").await, Err(StoreError::NotFound("key"))));
+    assert_eq!(bench.store.revoke_key(PLATFORM, "wgk_a", None).await.unwrap().revoked_at, Some(Timestamp(7)));
+    assert!(matches!(bench.store.revoke_key(PLATFORM, "wgk_b", None).await, Err(StoreError::NotFound("key"))));
 }
 
 #[tokio::test]
@@ -114,13 +109,16 @@ async fn rotation_makes_the_new_key_and_ends_the_old_or_does_neither() {
     bench.key(&tenant, "wgk_a", "sha256:aa").await;
     let ends = Timestamp::now().after(Duration::from_secs(60));
     let rotation = |hash: &str| rotation("wgk_b", hash, ends);
-    assert!(bench.store.rotate_key("wgk_a", rotation("sha256:aa")).await.is_err(), "the hash is taken");
-    assert_eq!(bench.store.key("wgk_a").await.unwrap().expiry, Expiry::Never);
-    let (new, old) = bench.store.rotate_key("wgk_a", rotation("sha256:bb")).await.unwrap();
+    assert!(bench.store.rotate_key(PLATFORM, "wgk_a", rotation("sha256:aa")).await.is_err(), "the hash is taken");
+    assert_eq!(bench.store.key(PLATFORM, "wgk_a").await.unwrap().expiry, Expiry::Never);
+    let (new, old) = bench.store.rotate_key(PLATFORM, "wgk_a", rotation("sha256:bb")).await.unwrap();
     assert_eq!((new.expiry, old.expiry), (Expiry::Never, Expiry::At(ends)));
     assert_eq!((&new.name, &new.scopes, &new.models), (&old.name, &old.scopes, &old.models));
-    bench.store.revoke_key("wgk_b").await.unwrap();
-    assert!(matches!(bench.store.rotate_key("wgk_b", rotation("sha256:cc")).await, Err(StoreError::Conflict(_))));
+    bench.store.revoke_key(PLATFORM, "wgk_b", None).await.unwrap();
+    assert!(matches!(
+        bench.store.rotate_key(PLATFORM, "wgk_b", rotation("sha256:cc")).await,
+        Err(StoreError::Conflict(_))
+    ));
 }
 
 #[tokio::test]
@@ -129,11 +127,11 @@ async fn keys_are_listed_for_all_or_for_one_tenant_alone() {
     let (acme, other) = (bench.tenant("acme").await, bench.tenant("other").await);
     bench.key(&acme, "wgk_a", "sha256:aa").await;
     bench.key(&other, "wgk_b", "sha256:bb").await;
-    assert_eq!(bench.store.list_keys(None, Page::all()).await.unwrap().len(), 2);
-    let listed = bench.store.list_keys(Some(acme.id.clone()), Page::all()).await.unwrap();
+    assert_eq!(bench.store.list_keys(PLATFORM, Page::all()).await.unwrap().len(), 2);
+    let listed = bench.store.list_keys(&Reach::Tenant(acme.id.clone()), Page::all()).await.unwrap();
     assert_eq!(listed.iter().map(|key| &key.public_id[..]).collect::<Vec<_>>(), ["wgk_a"]);
     let stranger = TenantId::parse("nobody").unwrap();
-    assert!(bench.store.list_keys(Some(stranger.clone()), Page::all()).await.unwrap().is_empty());
+    assert!(bench.store.list_keys(&Reach::Tenant(stranger.clone()), Page::all()).await.unwrap().is_empty());
     let orphan = NewKey { tenant: stranger, ..new_key(&acme, "wgk_c", "sha256:cc") };
     assert!(matches!(bench.store.create_key(orphan, None).await, Err(StoreError::NotFound("tenant"))));
 }
@@ -164,11 +162,15 @@ async fn key_update_changes_what_it_names_alone_and_counts_up() {
     let made = bench.key(&tenant, "wgk_a", "sha256:aa").await;
     let models = Models::from_list(vec!["gpt-4o".into()]);
     let update = KeyUpdate { models: Some(models.clone()), ..KeyUpdate::default() };
-    let changed = bench.store.update_key("wgk_a", update.clone(), Some(1)).await.unwrap();
+    let changed = bench.store.update_key(PLATFORM, "wgk_a", update.clone(), Some(1)).await.unwrap();
     assert_eq!(changed, KeyRecord { models, version: 2, ..made.clone() });
-    let seq = bench.store.latest_seq().await.unwrap();
-    assert_eq!(bench.store.update_key("wgk_a", update, None).await.unwrap(), changed, "the same again is no change");
-    assert_eq!(bench.store.latest_seq().await.unwrap(), seq);
+    let mut reader = bench.reader().await;
+    assert_eq!(
+        bench.store.update_key(PLATFORM, "wgk_a", update, None).await.unwrap(),
+        changed,
+        "the same again is no change"
+    );
+    assert!(reader.news(&bench.store).await.is_empty());
     let (scopes, expiry) = (Scopes::new(["session:create"]).unwrap(), Expiry::At(Timestamp(4_000_000_000)));
     let update = KeyUpdate {
         name: Some(String::new()),
@@ -176,11 +178,11 @@ async fn key_update_changes_what_it_names_alone_and_counts_up() {
         models: Some(Models::All),
         expiry: Some(expiry),
     };
-    let changed = bench.store.update_key(&made.id, update, Some(2)).await.unwrap();
+    let changed = bench.store.update_key(PLATFORM, &made.id, update, Some(2)).await.unwrap();
     assert_eq!(changed, KeyRecord { name: String::new(), scopes, expiry, version: 3, ..made.clone() });
     let update = KeyUpdate { expiry: Some(Expiry::Never), ..KeyUpdate::default() };
-    assert_eq!(bench.store.update_key(&made.id, update, None).await.unwrap().expiry, Expiry::Never);
-    assert_eq!(bench.announced(seq).await, [(ChangeKind::Key, made.id.clone()), (ChangeKind::Key, made.id)]);
+    assert_eq!(bench.store.update_key(PLATFORM, &made.id, update, None).await.unwrap().expiry, Expiry::Never);
+    assert_eq!(reader.news(&bench.store).await, [(ChangeKind::Key, made.id)]);
 }
 
 #[tokio::test]
@@ -189,29 +191,31 @@ async fn key_update_that_is_stale_unfit_or_too_late_changes_nothing() {
     let tenant = bench.tenant("acme").await;
     bench.key(&tenant, "wgk_a", "sha256:aa").await;
     let rename = |name: &str| KeyUpdate { name: Some(name.to_owned()), ..KeyUpdate::default() };
-    assert!(matches!(bench.store.update_key("wgk_a", rename("x"), Some(2)).await, Err(StoreError::Stale)));
-    assert!(matches!(bench.store.update_key("wgk_a", rename("a\nb"), None).await, Err(StoreError::Invalid(_))));
-    assert!(matches!(bench.store.update_key("wgk_b", rename("x"), None).await, Err(StoreError::NotFound("key"))));
-    assert_eq!(bench.store.key("wgk_a").await.unwrap().name, "ci");
-    let revoked = bench.store.revoke_key("wgk_a").await.unwrap();
-    assert!(matches!(bench.store.update_key("wgk_a", rename("x"), None).await, Err(StoreError::Conflict(_))));
-    assert_eq!(bench.store.key("wgk_a").await.unwrap(), revoked);
+    assert!(matches!(bench.store.update_key(PLATFORM, "wgk_a", rename("x"), Some(2)).await, Err(StoreError::Stale)));
+    assert!(matches!(
+        bench.store.update_key(PLATFORM, "wgk_a", rename("a\nb"), None).await,
+        Err(StoreError::Invalid(_))
+    ));
+    assert!(matches!(
+        bench.store.update_key(PLATFORM, "wgk_b", rename("x"), None).await,
+        Err(StoreError::NotFound("key"))
+    ));
+    assert_eq!(bench.store.key(PLATFORM, "wgk_a").await.unwrap().name, "ci");
+    let revoked = bench.store.revoke_key(PLATFORM, "wgk_a", None).await.unwrap();
+    assert!(matches!(bench.store.update_key(PLATFORM, "wgk_a", rename("x"), None).await, Err(StoreError::Conflict(_))));
+    assert_eq!(bench.store.key(PLATFORM, "wgk_a").await.unwrap(), revoked);
 }
 
 #[tokio::test]
-async fn expiry_rotation_and_revocation_count_up_where_they_change_something() {
+async fn rotation_and_revocation_count_up_where_they_change_something() {
     let bench = Bench::new().await;
     let tenant = bench.tenant("acme").await;
     bench.key(&tenant, "wgk_a", "sha256:aa").await;
-    let ends = Timestamp::now().after(Duration::from_secs(600));
-    for _ in 0..2 {
-        assert_eq!(bench.store.expire_key("wgk_a", ends).await.unwrap().version, 2);
-    }
     let rotation = rotation("wgk_b", "sha256:bb", Timestamp::now());
-    let (new, old) = bench.store.rotate_key("wgk_a", rotation).await.unwrap();
-    assert_eq!((new.version, old.version), (1, 3));
+    let (new, old) = bench.store.rotate_key(PLATFORM, "wgk_a", rotation).await.unwrap();
+    assert_eq!((new.version, old.version), (1, 2));
     for _ in 0..2 {
-        assert_eq!(bench.store.revoke_key("wgk_b").await.unwrap().version, 2);
+        assert_eq!(bench.store.revoke_key(PLATFORM, "wgk_b", None).await.unwrap().version, 2);
     }
 }
 
@@ -222,7 +226,7 @@ async fn rotated_canary_is_a_canary_and_the_new_key_has_its_own_maker() {
     let trap = NewKey { canary: true, ..new_key(&tenant, "wgk_a", "sha256:aa") };
     bench.store.create_key(trap, None).await.unwrap();
     let rotation = rotation("wgk_b", "sha256:bb", Timestamp::now());
-    let (new, old) = bench.store.rotate_key("wgk_a", rotation).await.unwrap();
+    let (new, old) = bench.store.rotate_key(PLATFORM, "wgk_a", rotation).await.unwrap();
     assert!(new.canary && old.canary);
     assert_eq!((&new.created_by[..], &old.created_by[..]), ("rotator", "cli"));
 }
@@ -241,9 +245,9 @@ async fn import_stores_all_keys_or_none_and_names_the_one_that_cannot_stand() {
     let unfit = unfit.unwrap_err();
     assert!(matches!(unfit, StoreError::Row { index: 2, .. }), "{unfit:?}");
     assert!(unfit.to_string().starts_with("number 3: a key's public id is"), "{unfit}");
-    assert!(bench.store.list_keys(None, Page::all()).await.unwrap().is_empty());
+    assert!(bench.store.list_keys(PLATFORM, Page::all()).await.unwrap().is_empty());
     let stored = bench.store.import_keys(vec![good, row("b", "sha256:bb")]).await.unwrap();
     assert_eq!(stored.iter().map(|key| &key.public_id[..]).collect::<Vec<_>>(), ["a", "b"]);
     assert!(bench.store.import_keys(Vec::new()).await.unwrap().is_empty());
-    assert_eq!(bench.store.list_keys(None, Page::all()).await.unwrap(), stored);
+    assert_eq!(bench.store.list_keys(PLATFORM, Page::all()).await.unwrap(), stored);
 }

@@ -14,13 +14,13 @@ async fn repeated_creation_answers_the_resource_as_it_is_now() {
     let new = new_key(&tenant, "wgk_a", "sha256:aa");
     let first = bench.store.create_key(new.clone(), once("f")).await.unwrap();
     let Created::New(first) = first else { panic!("it was never made before") };
-    let revoked = bench.store.revoke_key(&first.id).await.unwrap();
+    let revoked = bench.store.revoke_key(PLATFORM, &first.id, None).await.unwrap();
     // A key that is made again has another secret; the request is the same for all that.
     let again = NewKey { public_id: "wgk_b".into(), hashed_key: "sha256:bb".into(), ..new };
     let again = bench.store.create_key(again, once("f")).await.unwrap();
     assert!(again.was_before());
     assert_eq!(again.into_inner(), revoked);
-    assert_eq!(bench.store.list_keys(None, Page::all()).await.unwrap().len(), 1);
+    assert_eq!(bench.store.list_keys(PLATFORM, Page::all()).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -33,7 +33,7 @@ async fn idempotency_key_of_another_request_is_refused() {
     assert!(matches!(other, Err(StoreError::Repeated)), "{other:?}");
     let of_another_kind = bench.store.create_user(new_user(&tenant, "ada@example.com"), once("f")).await;
     assert!(matches!(of_another_kind, Err(StoreError::Repeated)), "{of_another_kind:?}");
-    assert_eq!(bench.store.list_keys(None, Page::all()).await.unwrap().len(), 1);
+    assert_eq!(bench.store.list_keys(PLATFORM, Page::all()).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

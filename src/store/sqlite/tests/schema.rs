@@ -2,7 +2,7 @@
 
 use super::*;
 
-const ALL: [&str; 2] = ["V1__tenants_and_keys", "V2__users_sessions_and_versions"];
+const ALL: [&str; 3] = ["V1__tenants_and_keys", "V2__users_sessions_and_versions", "V3__verifiers_and_epochs"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn stores_that_race_to_make_one_file_all_open_it() {
@@ -33,7 +33,7 @@ async fn schema_of_another_version_is_refused_with_the_mend() {
 
     by_hand("INSERT INTO refinery_schema_history VALUES (999, 'later', '2030-01-01T00:00:00Z', '1')");
     let newer = Sqlite::open(&config(&directory)).await.err().unwrap();
-    assert!(matches!(newer, StoreError::SchemaTooNew { found: 999, wanted: 2 }), "{newer:?}");
+    assert!(matches!(newer, StoreError::SchemaTooNew { found: 999, wanted: 3 }), "{newer:?}");
     assert!(newer.to_string().contains("run a newer wardgate"), "{newer}");
     assert!(matches!(Sqlite::migrate(&config(&directory)).await, Err(StoreError::SchemaTooNew { .. })));
 
@@ -47,7 +47,7 @@ async fn schema_of_another_version_is_refused_with_the_mend() {
 
 #[test]
 fn older_schema_asks_for_migrate() {
-    let older = StoreError::SchemaTooOld { found: 1, wanted: 2 };
+    let older = StoreError::SchemaTooOld { found: 1, wanted: 3 };
     assert!(older.to_string().contains("run `wardgate migrate`"));
 }
 
@@ -122,11 +122,11 @@ async fn older_store_is_refused_until_it_is_migrated_and_keeps_every_row() {
     let directory = tempfile::tempdir().unwrap();
     drop(file_at_version_1(&directory, "").await);
     let refused = Sqlite::open(&config(&directory)).await.err().unwrap();
-    assert!(matches!(refused, StoreError::SchemaTooOld { found: 1, wanted: 2 }), "{refused:?}");
+    assert!(matches!(refused, StoreError::SchemaTooOld { found: 1, wanted: 3 }), "{refused:?}");
     assert_eq!(Sqlite::pending_migrations(&config(&directory)).await.unwrap(), ALL[1..]);
     assert_eq!(Sqlite::migrate(&config(&directory)).await.unwrap(), ALL[1..]);
     let store = Sqlite::open(&config(&directory)).await.unwrap();
-    let tenant = store.tenant("acme").await.unwrap();
+    let tenant = store.tenant(PLATFORM, "acme").await.unwrap();
     assert_eq!((tenant.id.as_str(), tenant.status, tenant.version), ("t1", TenantStatus::Suspended, 1));
     assert_eq!((&tenant.name[..], tenant.created_at), ("Acme", Timestamp(100)));
     assert_eq!(tenant.policy.scan_mode, Some(crate::tenant::ScanMode::Flag));
@@ -135,6 +135,7 @@ async fn older_store_is_refused_until_it_is_migrated_and_keeps_every_row() {
         tenant,
         public_id: "wgk_a".into(),
         hashed_key: "sha256:aa".into(),
+        verifier: None,
         name: "ci".into(),
         scopes: Scopes::new(["a:b"]).unwrap(),
         models: Models::from_list(vec!["m".into()]),
@@ -147,9 +148,13 @@ async fn older_store_is_refused_until_it_is_migrated_and_keeps_every_row() {
         canary: false,
         version: 1,
     };
-    assert_eq!(store.list_keys(None, Page::all()).await.unwrap(), [key]);
+    assert_eq!(store.list_keys(PLATFORM, Page::all()).await.unwrap(), [key]);
     let fed = [(ChangeKind::Tenant, "t1".to_owned()), (ChangeKind::Key, "k1".to_owned())];
-    assert_eq!(changes(store.changes_since(0).await.unwrap()), fed);
+    let Feed::Changes { changes, next: Position(2) } = store.changes(Some(Position(0))).await.unwrap() else {
+        panic!("the feed was lost")
+    };
+    assert!(changes.iter().all(|change| change.age == Duration::ZERO), "nobody noted when");
+    assert_eq!(changes.into_iter().map(|change| (change.kind, change.id)).collect::<Vec<_>>(), fed);
 }
 
 #[tokio::test]
@@ -159,15 +164,26 @@ async fn feed_goes_on_where_it_was_across_a_migration_although_it_is_empty() {
         drop(file_at_version_1(&directory, then).await);
         Sqlite::migrate(&config(&directory)).await.unwrap();
         let store = Sqlite::open(&config(&directory)).await.unwrap();
-        assert_eq!(store.latest_seq().await.unwrap(), 2, "{then}");
-        store.revoke_key("k1").await.unwrap();
-        store.expire_key("k1", Timestamp(1)).await.unwrap();
-        let fed = [Change { seq: 3, kind: ChangeKind::Key, id: "k1".into() }];
-        assert_eq!(store.changes_since(2).await.unwrap(), Feed::Changes(fed.to_vec()), "{then}");
+        let latest = store.changes(None).await.unwrap();
+        assert_eq!(latest, Feed::Lost { next: Position(2) }, "{then}");
+        by_hand(&directory, "UPDATE api_keys SET name = 'renamed'");
+        let Feed::Changes { changes, next } = store.changes(Some(Position(2))).await.unwrap() else {
+            panic!("the feed was lost: {then}")
+        };
+        assert_eq!(next, Position(3), "{then}");
+        assert_eq!(
+            changes.iter().map(|change| (change.seq, &change.id[..])).collect::<Vec<_>>(),
+            [(3, "k1")],
+            "{then}"
+        );
         let count = Connection::open(directory.path().join("store.db")).unwrap();
         let count: i64 = count.query_row("SELECT count(*) FROM changes", [], |row| row.get(0)).unwrap();
         assert_eq!(count, left + 1, "{then}");
     }
+}
+
+fn by_hand(directory: &TempDir, sql: &str) {
+    Connection::open(directory.path().join("store.db")).unwrap().execute_batch(sql).unwrap();
 }
 
 #[tokio::test]
@@ -178,8 +194,9 @@ async fn feed_that_never_had_a_change_is_migrated_as_such() {
     drop(connection);
     Sqlite::migrate(&config(&directory)).await.unwrap();
     let store = Sqlite::open(&config(&directory)).await.unwrap();
-    assert_eq!(store.latest_seq().await.unwrap(), 0);
-    assert_eq!(store.changes_since(0).await.unwrap(), Feed::Changes(vec![]));
+    let next = Position(0);
+    assert_eq!(store.changes(None).await.unwrap(), Feed::Lost { next });
+    assert_eq!(store.changes(Some(next)).await.unwrap(), Feed::Changes { changes: vec![], next });
 }
 
 #[tokio::test]
@@ -194,17 +211,20 @@ async fn migrated_schema_has_every_trigger_and_leaves_nothing_behind() {
         rows.map(Result::unwrap).collect::<Vec<_>>()
     };
     let triggers = [
+        "change_dated",
         "changes_pruned",
         "key_deleted",
         "key_inserted",
         "key_updated",
         "tenant_deleted",
+        "tenant_epoch",
         "tenant_inserted",
         "tenant_updated",
         "token_revoked",
         "user_deleted",
         "user_inserted",
         "user_updated",
+        "verifier_outdated",
     ];
     assert_eq!(names("trigger"), triggers);
     assert!(names("table").contains(&"changes".to_owned()) && !names("table").contains(&"changes_new".to_owned()));

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::store::{NewRefresh, Refreshed, Successor, UserStatus, UserUpdate};
-use crate::tenant::TenantId;
 
 /// One user with one session, whose family is `f` and whose first refresh token is `r0`.
 struct Desk {
@@ -41,7 +40,11 @@ impl Desk {
         let now = self.later(seconds);
         let next = Successor { id: next.into(), expires_at: now.after(Duration::from_secs(3600)) };
         let access_until = now.after(Duration::from_secs(900));
-        self.bench.store.refresh(id, next, now, Duration::from_secs(10), access_until).await.unwrap()
+        self.bench
+            .store
+            .refresh(&self.user.tenant.id, id, next, now, Duration::from_secs(10), access_until)
+            .await
+            .unwrap()
     }
 
     fn done(&self) -> Refreshed {
@@ -128,12 +131,14 @@ async fn k05_of_two_uses_at_one_moment_one_is_done_and_the_other_reused() {
     for _ in 0..10 {
         let desk = Desk::new().await;
         let (store, now) = (Arc::new(desk.bench.store), desk.now);
+        let tenant = desk.user.tenant.id.clone();
         let racing: Vec<_> = (0..2)
             .map(|n| {
-                let store = store.clone();
+                let (store, tenant) = (store.clone(), tenant.clone());
                 let next = Successor { id: format!("next-{n}"), expires_at: now.after(Duration::from_secs(3600)) };
                 tokio::spawn(async move {
-                    store.refresh("r0", next, now, Duration::ZERO, now.after(Duration::from_secs(900))).await.unwrap()
+                    let until = now.after(Duration::from_secs(900));
+                    store.refresh(&tenant, "r0", next, now, Duration::ZERO, until).await.unwrap()
                 })
             })
             .collect();
@@ -151,11 +156,14 @@ async fn k05_of_two_uses_at_one_moment_one_is_done_and_the_other_reused() {
 async fn of_many_retries_at_one_moment_one_successor_is_left() {
     let desk = Desk::new().await;
     let (store, now) = (Arc::new(desk.bench.store), desk.now);
+    let tenant = desk.user.tenant.id.clone();
     let racing: Vec<_> = (0..8)
         .map(|n| {
-            let store = store.clone();
+            let (store, tenant) = (store.clone(), tenant.clone());
             let next = Successor { id: format!("next-{n}"), expires_at: now.after(Duration::from_secs(3600)) };
-            tokio::spawn(async move { store.refresh("r0", next, now, Duration::from_secs(10), now).await.unwrap() })
+            tokio::spawn(
+                async move { store.refresh(&tenant, "r0", next, now, Duration::from_secs(10), now).await.unwrap() },
+            )
         })
         .collect();
     for outcome in racing {
@@ -197,9 +205,9 @@ async fn session_of_a_disabled_user_a_stranger_or_another_tenant_is_not_begun() 
     let stranger = NewRefresh { user: "nobody".into(), ..desk.first("s0", "s") };
     assert!(matches!(store.start_session(stranger).await, Err(StoreError::NotFound("user"))));
     let elsewhere = NewRefresh { tenant: TenantId::parse("other").unwrap(), ..desk.first("s0", "s") };
-    assert!(matches!(store.start_session(elsewhere).await, Err(StoreError::Conflict(_))));
+    assert!(matches!(store.start_session(elsewhere).await, Err(StoreError::NotFound("user"))));
     let update = UserUpdate { status: Some(UserStatus::Disabled), ..UserUpdate::default() };
-    store.update_user(&desk.user.id, update, None, desk.later(900)).await.unwrap();
+    store.update_user(PLATFORM, &desk.user.id, update, None, desk.later(900)).await.unwrap();
     assert!(matches!(store.start_session(desk.first("s0", "s")).await, Err(StoreError::Conflict(_))));
     assert_eq!(desk.refresh("s0", "s1", 0).await, Refreshed::Refused);
 }
@@ -214,26 +222,26 @@ async fn token_id_is_given_once() {
 #[tokio::test]
 async fn ended_session_is_denied_and_refreshes_no_more() {
     let desk = Desk::new().await;
-    let seq = desk.bench.store.latest_seq().await.unwrap();
-    desk.bench.store.end_session("f", desk.later(900)).await.unwrap();
+    let mut reader = desk.bench.reader().await;
+    desk.bench.store.end_session(PLATFORM, "f", desk.later(900)).await.unwrap();
     assert_eq!(desk.refresh("r0", "r1", 1).await, Refreshed::Refused);
     assert_eq!(desk.denied(0).await, ["f"]);
-    assert_eq!(desk.bench.announced(seq).await, [(ChangeKind::Token, "f".to_owned())]);
-    desk.bench.store.end_session("f", desk.later(900)).await.unwrap();
-    desk.bench.store.end_session("unknown", desk.later(900)).await.unwrap();
+    assert_eq!(reader.news(&desk.bench.store).await, [(ChangeKind::Token, "f".to_owned())]);
+    desk.bench.store.end_session(PLATFORM, "f", desk.later(900)).await.unwrap();
+    desk.bench.store.end_session(PLATFORM, "unknown", desk.later(900)).await.unwrap();
     assert_eq!(desk.denied(0).await, ["f", "unknown"]);
 }
 
 #[tokio::test]
 async fn token_that_is_revoked_twice_keeps_the_later_end_and_is_announced_once() {
     let desk = Desk::new().await;
-    let seq = desk.bench.store.latest_seq().await.unwrap();
+    let mut reader = desk.bench.reader().await;
     for seconds in [600, 900, 300] {
         desk.bench.store.revoke_token("jti", desk.later(seconds)).await.unwrap();
     }
     assert_eq!(desk.denied(899).await, ["jti"]);
     assert!(desk.denied(900).await.is_empty(), "it has ended by itself");
-    assert_eq!(desk.bench.announced(seq).await.len(), 1);
+    assert_eq!(reader.news(&desk.bench.store).await.len(), 1);
 }
 
 #[tokio::test]

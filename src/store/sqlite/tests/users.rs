@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::store::{NewRefresh, Refreshed, Successor, UserStatus, UserUpdate};
-use crate::tenant::TenantId;
 
 #[tokio::test]
 async fn user_comes_back_as_it_went_in() {
@@ -14,8 +13,8 @@ async fn user_comes_back_as_it_went_in() {
     assert_eq!((&made.hashed_password, &made.scopes), (&new.hashed_password, &new.scopes));
     assert_eq!((made.status, made.last_login_at, made.version), (UserStatus::Active, None, 1));
     assert_eq!(made.tenant, tenant);
-    assert_eq!(bench.store.user(&made.id).await.unwrap(), made);
-    assert!(matches!(bench.store.user("nobody").await, Err(StoreError::NotFound("user"))));
+    assert_eq!(bench.store.user(PLATFORM, &made.id).await.unwrap(), made);
+    assert!(matches!(bench.store.user(PLATFORM, "nobody").await, Err(StoreError::NotFound("user"))));
 }
 
 #[tokio::test]
@@ -90,7 +89,8 @@ async fn user_update_changes_what_it_names_alone_and_counts_up() {
     let bench = Bench::new().await;
     let tenant = bench.tenant("acme").await;
     let made = bench.user(&tenant, "ada@example.com").await;
-    let update = async |update, expected| bench.store.update_user(&made.id, update, expected, Timestamp(0)).await;
+    let update =
+        async |update, expected| bench.store.update_user(PLATFORM, &made.id, update, expected, Timestamp(0)).await;
     let rename = UserUpdate { name: Some("Ada L.".into()), ..UserUpdate::default() };
     let renamed = update(rename.clone(), Some(1)).await.unwrap();
     assert_eq!(renamed, UserRecord { name: "Ada L.".into(), version: 2, ..made.clone() });
@@ -108,7 +108,7 @@ async fn user_update_changes_what_it_names_alone_and_counts_up() {
     assert_eq!(changed, UserRecord { scopes, hashed_password, status, version: 3, ..renamed });
     let unfit = UserUpdate { hashed_password: Some("a b".into()), ..UserUpdate::default() };
     assert!(matches!(update(unfit, None).await, Err(StoreError::Invalid(_))));
-    let absent = bench.store.update_user("nobody", UserUpdate::default(), None, Timestamp(0)).await;
+    let absent = bench.store.update_user(PLATFORM, "nobody", UserUpdate::default(), None, Timestamp(0)).await;
     assert!(matches!(absent, Err(StoreError::NotFound("user"))));
 }
 
@@ -118,11 +118,11 @@ async fn login_is_noted_never_moves_back_and_counts_as_no_change() {
     let tenant = bench.tenant("acme").await;
     let user = bench.user(&tenant, "ada@example.com").await;
     for at in [100, 50] {
-        bench.store.note_login(&user.id, Timestamp(at)).await.unwrap();
-        let noted = bench.store.user(&user.id).await.unwrap();
+        bench.store.note_login(&tenant.id, &user.id, Timestamp(at)).await.unwrap();
+        let noted = bench.store.user(PLATFORM, &user.id).await.unwrap();
         assert_eq!((noted.last_login_at, noted.version), (Some(Timestamp(100)), 1));
     }
-    bench.store.note_login("nobody", Timestamp(1)).await.unwrap();
+    bench.store.note_login(&tenant.id, "nobody", Timestamp(1)).await.unwrap();
 }
 
 #[tokio::test]
@@ -137,11 +137,11 @@ async fn disabling_a_new_password_and_other_scopes_end_every_session_of_the_user
         log_in(&bench, &ada, &["ada-1", "ada-2"]).await;
         log_in(&bench, &bob, &["bob-1"]).await;
         let until = now.after(Duration::from_secs(900));
-        bench.store.update_user(&ada.id, update, None, until).await.unwrap();
+        bench.store.update_user(PLATFORM, &ada.id, update, None, until).await.unwrap();
         assert_eq!(denied(&bench, now).await, ["ada-1", "ada-2"]);
         assert!(denied(&bench, until).await.is_empty(), "no access token is good any longer");
-        assert_eq!(refresh(&bench, "ada-1", now).await, Refreshed::Refused);
-        assert!(matches!(refresh(&bench, "bob-1", now).await, Refreshed::Done { .. }));
+        assert_eq!(refresh(&bench, &tenant.id, "ada-1", now).await, Refreshed::Refused);
+        assert!(matches!(refresh(&bench, &tenant.id, "bob-1", now).await, Refreshed::Done { .. }));
     }
 }
 
@@ -157,9 +157,9 @@ async fn other_changes_leave_sessions_alone() {
         status: Some(UserStatus::Active),
         hashed_password: None,
     };
-    bench.store.update_user(&ada.id, update, None, now.after(Duration::from_secs(900))).await.unwrap();
+    bench.store.update_user(PLATFORM, &ada.id, update, None, now.after(Duration::from_secs(900))).await.unwrap();
     assert!(denied(&bench, now).await.is_empty());
-    assert!(matches!(refresh(&bench, "ada-1", now).await, Refreshed::Done { .. }));
+    assert!(matches!(refresh(&bench, &tenant.id, "ada-1", now).await, Refreshed::Done { .. }));
 }
 
 #[tokio::test]
@@ -169,7 +169,7 @@ async fn stale_update_ends_no_session() {
     let ada = bench.user(&tenant, "ada@example.com").await;
     log_in(&bench, &ada, &["ada-1"]).await;
     let update = UserUpdate { status: Some(UserStatus::Disabled), ..UserUpdate::default() };
-    let stale = bench.store.update_user(&ada.id, update, Some(7), now.after(Duration::from_secs(900))).await;
+    let stale = bench.store.update_user(PLATFORM, &ada.id, update, Some(7), now.after(Duration::from_secs(900))).await;
     assert!(matches!(stale, Err(StoreError::Stale)));
     assert!(denied(&bench, now).await.is_empty());
 }
@@ -182,16 +182,16 @@ async fn log_in(bench: &Bench, user: &UserRecord, names: &[&str]) {
             family: name.to_owned(),
             user: user.id.clone(),
             tenant: user.tenant.id.clone(),
-            user_version: bench.store.user(&user.id).await.unwrap().version,
+            user_version: bench.store.user(PLATFORM, &user.id).await.unwrap().version,
             expires_at: Timestamp::now().after(Duration::from_secs(3600)),
         };
         bench.store.start_session(first).await.unwrap();
     }
 }
 
-async fn refresh(bench: &Bench, id: &str, now: Timestamp) -> Refreshed {
+async fn refresh(bench: &Bench, tenant: &TenantId, id: &str, now: Timestamp) -> Refreshed {
     let next = Successor { id: format!("{id}-next"), expires_at: now.after(Duration::from_secs(3600)) };
-    bench.store.refresh(id, next, now, Duration::ZERO, now).await.unwrap()
+    bench.store.refresh(tenant, id, next, now, Duration::ZERO, now).await.unwrap()
 }
 
 async fn denied(bench: &Bench, now: Timestamp) -> Vec<String> {

@@ -1,0 +1,148 @@
+//! What the path of requests asks: keys, tenants, and what has changed. Each is one call of one function of the
+//! database, which is all that the login of a sidecar may do.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use async_trait::async_trait;
+use tokio::sync::Notify;
+use tokio_postgres::types::Type;
+
+use super::Postgres;
+use super::rows::Moment;
+use crate::clock::Timestamp;
+use crate::store::rows::Record;
+use crate::store::{
+    Candidates, Change, Feed, Gate, KeyLookup, KeyRecord, KeyUse, KeyVerifier, Position, StoreError, TenantRef, rules,
+};
+use crate::tenant::Tenant;
+
+#[async_trait]
+impl Gate for Postgres {
+    async fn find_keys(&self, lookups: Vec<KeyLookup>) -> Result<Vec<Candidates>, StoreError> {
+        lookups.iter().try_for_each(KeyLookup::check)?;
+        if lookups.is_empty() {
+            return Ok(Vec::new());
+        }
+        let public_ids: Vec<&String> = lookups.iter().flat_map(|lookup| &lookup.public_ids).collect();
+        let hashes: Vec<&String> = lookups.iter().flat_map(|lookup| &lookup.hashes).collect();
+        let ids: Vec<&String> = lookups.iter().flat_map(|lookup| &lookup.ids).collect();
+        self.lookups.fetch_add(1, Ordering::Relaxed);
+        let fields = [(&public_ids as _, Type::TEXT_ARRAY), (&hashes as _, Type::TEXT_ARRAY), (&ids as _, Type::TEXT_ARRAY)];
+        let rows = self.pool.query(FIND_KEYS, &fields).await?;
+        let found: Vec<Found<'_>> = rows.iter().map(Found::of).collect();
+        Ok(lookups.iter().map(|lookup| candidates(lookup, &found)).collect())
+    }
+
+    async fn find_tenant(&self, tenant: TenantRef) -> Result<Option<Arc<Tenant>>, StoreError> {
+        let (ids, slugs) = match &tenant {
+            TenantRef::Id(id) => (vec![id.as_str()], vec![]),
+            TenantRef::Slug(slug) => (vec![], vec![slug.as_str()]),
+        };
+        self.lookups.fetch_add(1, Ordering::Relaxed);
+        let rows = self.pool.query(FIND_TENANTS, &[(&ids, Type::TEXT_ARRAY), (&slugs, Type::TEXT_ARRAY)]).await?;
+        rows.first().map(|row| Tenant::read(row).map(Arc::new)).transpose()
+    }
+
+    async fn ended_users(&self, ids: Vec<String>) -> Result<Vec<String>, StoreError> {
+        let rows = self.pool.query(ENDED_USERS, &[(&ids, Type::TEXT_ARRAY)]).await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
+    /// A position is a transaction's number: all that were lower had ended when it was read, and what they announced
+    /// was in the answers. Numbers of the feed alone would not do, for a lower one may be committed after a higher one.
+    async fn changes(&self, since: Option<Position>) -> Result<Feed, StoreError> {
+        if since.is_none() {
+            self.check_schema().await?;
+        }
+        let since = since.map(|Position(transaction)| i64::try_from(transaction).unwrap_or(i64::MAX));
+        let rows = self.pool.query(CHANGES, &[(&since, Type::INT8), (&(CHANGES_MAX + 1), Type::INT4)]).await?;
+        let first = rows.first().ok_or(StoreError::Unavailable(super::odd()))?;
+        let next = Position(u64::try_from(first.get::<_, i64>("next")).unwrap_or(0));
+        let changes = rows.iter().filter(|row| row.get::<_, Option<i64>>("seq").is_some());
+        let changes = changes.map(Change::read).collect::<Result<Vec<Change>, StoreError>>()?;
+        let too_many = i32::try_from(changes.len()).is_ok_and(|count| count > CHANGES_MAX);
+        match first.get("known") {
+            true if !too_many => Ok(Feed::Changes { changes, next }),
+            _ => Ok(Feed::Lost { next }),
+        }
+    }
+
+    async fn listen(&self, heard: &Notify) {
+        self.listener.listen(heard).await;
+    }
+
+    async fn revoked_tokens(&self, _: Timestamp) -> Result<Vec<String>, StoreError> {
+        let rows = self.pool.query(REVOKED_TOKENS, &[]).await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
+    async fn touch_keys(&self, used: Vec<KeyUse>) -> Result<(), StoreError> {
+        if used.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<&String> = used.iter().map(|used| &used.id).collect();
+        let at: Vec<Moment> = used.iter().map(|used| Moment(used.at)).collect();
+        let from: Vec<&String> = used.iter().map(|used| &used.from).collect();
+        let fields = [(&ids as _, Type::TEXT_ARRAY), (&at as _, Type::TIMESTAMPTZ_ARRAY), (&from as _, Type::TEXT_ARRAY)];
+        self.pool.query(TOUCH_KEYS, &fields).await.map(drop)
+    }
+
+    async fn note_verifiers(&self, verifiers: Vec<KeyVerifier>) -> Result<(), StoreError> {
+        if verifiers.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<&String> = verifiers.iter().map(|noted| &noted.id).collect();
+        let hashes: Vec<&String> = verifiers.iter().map(|noted| &noted.hashed_key).collect();
+        let texts: Vec<&String> = verifiers.iter().map(|noted| &noted.verifier).collect();
+        let fields = [(&ids as _, Type::TEXT_ARRAY), (&hashes as _, Type::TEXT_ARRAY), (&texts as _, Type::TEXT_ARRAY)];
+        self.pool.query(NOTE_VERIFIERS, &fields).await.map(drop)
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.pool.query(PING, &[]).await.map(drop)
+    }
+
+    fn lookups(&self) -> u64 {
+        self.lookups.load(Ordering::Relaxed)
+    }
+}
+
+/// A row of the answer to many lookups, with what it was found by.
+struct Found<'a> {
+    public_id: Option<&'a str>,
+    hash: Option<&'a str>,
+    id: Option<&'a str>,
+    row: &'a tokio_postgres::Row,
+}
+
+impl<'a> Found<'a> {
+    fn of(row: &'a tokio_postgres::Row) -> Found<'a> {
+        let text = |column| row.try_get::<_, Option<&str>>(column).ok().flatten();
+        Found { public_id: text("key_prefix"), hash: text("hashed_key"), id: text("key_id"), row }
+    }
+
+    fn answers(&self, lookup: &KeyLookup) -> bool {
+        let names = |field: &[String], found: Option<&str>| found.is_some_and(|found| field.iter().any(|f| f == found));
+        names(&lookup.public_ids, self.public_id)
+            || names(&lookup.hashes, self.hash)
+            || names(&lookup.ids, self.id)
+    }
+}
+
+fn candidates(lookup: &KeyLookup, found: &[Found<'_>]) -> Candidates {
+    let own = found.iter().filter(|found| found.answers(lookup));
+    rules::refuse_too_many(own.map(|found| KeyRecord::read(found.row)).collect::<Result<Vec<KeyRecord>, _>>()?)
+}
+
+const FIND_KEYS: &str = "SELECT * FROM wardgate_find_keys($1, $2, $3)";
+const FIND_TENANTS: &str = "SELECT * FROM wardgate_find_tenants($1, $2)";
+const ENDED_USERS: &str = "SELECT * FROM wardgate_ended_users($1)";
+const CHANGES: &str = "SELECT next, known, seq, kind, id, age FROM wardgate_changes($1, $2)";
+const REVOKED_TOKENS: &str = "SELECT * FROM wardgate_revoked_tokens()";
+const TOUCH_KEYS: &str = "SELECT wardgate_touch_keys($1, $2, $3)";
+const NOTE_VERIFIERS: &str = "SELECT wardgate_note_verifiers($1, $2, $3)";
+const PING: &str = "SELECT 1 FROM wardgate_find_tenants('{}', '{}')";
+
+/// More changes than this are as good as everything: caches forget all of it.
+const CHANGES_MAX: i32 = 10_000;
