@@ -3,11 +3,12 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use crate::account::Account;
@@ -18,6 +19,7 @@ use crate::cors::Cors;
 use crate::health::Readiness;
 use crate::limits::Limits;
 use crate::manage::Manage;
+use crate::metrics::Metrics;
 use crate::proxy::{Proxy, Relayed, Rules};
 use crate::route::RouteTable;
 use crate::scan::Scan;
@@ -57,17 +59,17 @@ pub enum StartError {
     Address(#[from] http::Error),
 }
 
-/// How often the store is asked what has changed: a revoked key is refused within twice this.
-const CHANGES_INTERVAL: Duration = Duration::from_millis(250);
-/// How often revoked tokens that expired since are forgotten.
-const RELOAD_INTERVAL: Duration = Duration::from_secs(600);
+/// How long a start waits for the store's first word. Without it the gate serves all the same, and is not ready.
+const FIRST_WORD_WAIT: Duration = Duration::from_secs(1);
 /// The config is read once, at the start.
 const GENERATION: u64 = 1;
-/// How often the times of last use are written.
-const LAST_USED_INTERVAL: Duration = Duration::from_secs(2);
+/// How often what was gathered beside the requests is written.
+const WRITE_INTERVAL: Duration = Duration::from_secs(2);
 
 impl App {
-    /// Starts everything, and is ready when it returns.
+    /// Starts everything, and is ready when it returns where the store answers at once. Where it does not, the gate
+    /// refuses what it cannot check, and is ready as soon as the store was heard. A store that answers and is not fit
+    /// is an error.
     pub async fn start(config: Config) -> Result<App, StartError> {
         let sink = LogSink::stderr();
         telemetry::install(&config.telemetry, &sink);
@@ -80,14 +82,19 @@ impl App {
         let directory = Arc::new(Directory::new(config.upstreams)?);
         let store = store::open(&config.store).await?;
         let account_prefix = config.auth.session.as_ref().map(|session| session.prefix.clone());
-        let auth = Arc::new(Authenticator::open(config.auth.clone(), &store).await?);
+        let metrics = Arc::new(Metrics::new());
+        let stale_limit = config.store.stale_limit;
+        let auth = Arc::new(Authenticator::new(config.auth.clone(), store.clone(), stale_limit, metrics.clone()));
         let manage = Arc::new(Manage::new(store.clone(), &config.auth, Some(auth.clone())));
         let api = Api::new(manage.clone(), auth.clone(), config.admin.token, view);
         let listener = listen(config.server.listen, "server.listen").await?;
         let admin_listener = listen(config.admin.listen, "admin.listen").await?;
         let address = listener.local_addr()?;
         let admin_address = admin_listener.local_addr()?;
-        let readiness = Readiness::default();
+        let readiness = Readiness::new({
+            let auth = auth.clone();
+            move || auth.is_confirmed()
+        });
         let rules = Arc::new(Rules {
             routes: RouteTable::new(&config.routes).with_account(account_prefix.as_deref()),
             cors: Cors::new(config.cors),
@@ -101,17 +108,22 @@ impl App {
             telemetry: config.telemetry,
             sink: sink.clone(),
         });
+        // Whoever comes early is not refused for want of a word that is on its way. What failed is asked again and told
+        // by the task that follows.
+        drop(tokio::time::timeout(FIRST_WORD_WAIT, auth.catch_up()).await);
         let (stop, draining) = Draining::new();
         let services = proxies(&rules, &directory, config.server.workers)?;
         let workers = Workers::start(services, &config.server, &draining)?;
         let accepting = spawn(workers.acceptor().accept(listener, draining.clone()));
+        let heard = Arc::new(Notify::new());
         let background = vec![
-            spawn(follow_changes(auth.clone())),
+            spawn(listen_for_changes(store.clone(), heard.clone())),
+            spawn(follow_changes(auth.clone(), heard, config.store.poll_interval)),
+            spawn(look_up_keys(auth.clone())),
             spawn(refresh_issuers(auth.clone())),
-            spawn(write_last_used(store.clone(), auth.clone())),
-            spawn(serve_admin(admin_listener, readiness.clone(), api, draining)),
+            spawn(write_gathered(auth.clone())),
+            spawn(serve_admin(admin_listener, readiness.clone(), metrics, api, draining)),
         ];
-        readiness.set(true);
         tracing::info!(%address, admin = %admin_address, workers = config.server.workers, "wardgate listens");
         let drain_delay = config.server.drain_delay;
         Ok(App {
@@ -152,7 +164,7 @@ impl App {
     /// then the last answers; then what is left to write.
     pub async fn stop(self) {
         tracing::info!("stopping: not ready any more, finishing what is under way");
-        self.readiness.set(false);
+        self.readiness.end();
         self.stop.finish();
         tokio::time::sleep(self.drain_delay).await;
         self.stop.refuse();
@@ -162,9 +174,7 @@ impl App {
         for task in &self.background {
             task.abort();
         }
-        if let Err(error) = self.auth.last_used().write(self.store.as_ref()).await {
-            tracing::warn!(%error, "the last uses of keys could not be written");
-        }
+        tell_unwritten(&self.auth.write_gathered().await);
         tracing::info!("stopped");
         self.sink.flush();
     }
@@ -186,21 +196,19 @@ async fn listen(address: SocketAddr, key: &'static str) -> Result<TcpListener, S
     TcpListener::bind(address).await.map_err(|error| StartError::Listen { address, key, error })
 }
 
+/// Hears that something has changed.
+async fn listen_for_changes(store: Arc<dyn Store>, heard: Arc<Notify>) {
+    store.listen(&heard).await;
+}
+
 /// Forgets cached answers, and ends what was revoked, as soon as the store says so.
-async fn follow_changes(auth: Arc<Authenticator>) {
-    let mut interval = tokio::time::interval(CHANGES_INTERVAL);
-    let mut reloaded = Instant::now();
-    loop {
-        interval.tick().await;
-        let mut followed = auth.catch_up().await;
-        if followed.is_ok() && reloaded.elapsed() >= RELOAD_INTERVAL {
-            followed = auth.reload_revocations().await;
-            reloaded = Instant::now();
-        }
-        if let Err(error) = followed {
-            tracing::warn!(%error, "the store does not tell what has changed; cached answers end by their own time");
-        }
-    }
+async fn follow_changes(auth: Arc<Authenticator>, heard: Arc<Notify>, poll_interval: Duration) {
+    auth.follow(&heard, poll_interval).await;
+}
+
+/// Asks the store for the keys that requests present.
+async fn look_up_keys(auth: Arc<Authenticator>) {
+    auth.look_up_keys().await;
 }
 
 /// Keeps the keys of outside issuers fresh.
@@ -208,18 +216,34 @@ async fn refresh_issuers(auth: Arc<Authenticator>) {
     auth.jwt().refresh().await;
 }
 
-async fn write_last_used(store: Arc<dyn Store>, auth: Arc<Authenticator>) {
-    let mut interval = tokio::time::interval(LAST_USED_INTERVAL);
+async fn write_gathered(auth: Arc<Authenticator>) {
+    let mut interval = tokio::time::interval(WRITE_INTERVAL);
+    let mut failing = false;
     loop {
         interval.tick().await;
-        if let Err(error) = auth.last_used().write(store.as_ref()).await {
-            tracing::warn!(%error, "the last uses of keys could not be written");
+        let written = auth.write_gathered().await;
+        // Told once, and not at every try of an outage.
+        if !failing {
+            tell_unwritten(&written);
         }
+        failing = written.is_err();
     }
 }
 
-async fn serve_admin(listener: TcpListener, readiness: Readiness, api: Api, mut draining: Draining) {
-    let served = admin::serve(listener, readiness, api, async move { draining.refusing().await }).await;
+fn tell_unwritten(written: &Result<(), StoreError>) {
+    if let Err(error) = written {
+        tracing::warn!(%error, "the last uses of keys could not be written");
+    }
+}
+
+async fn serve_admin(
+    listener: TcpListener,
+    readiness: Readiness,
+    metrics: Arc<Metrics>,
+    api: Api,
+    mut draining: Draining,
+) {
+    let served = admin::serve(listener, readiness, metrics, api, async move { draining.refusing().await }).await;
     if let Err(error) = served {
         tracing::error!(%error, "the admin listener failed");
     }

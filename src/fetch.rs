@@ -5,7 +5,6 @@
 
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,8 +13,8 @@ use http_body_util::{BodyExt, Empty, Limited};
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
+
+use crate::tls;
 
 /// Why there is no document.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +43,7 @@ pub async fn get(
 }
 
 async fn unbounded(url: &Uri, authorities: Option<&Path>, bytes_max: usize) -> Result<Bytes, FetchError> {
-    let tls = tls_config(authorities).map_err(FetchError::Authorities)?;
+    let tls = tls::client_config(authorities).map_err(FetchError::Authorities)?;
     let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
     let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build::<_, Empty<Bytes>>(connector);
     let response = client.get(url.clone()).await.map_err(|error| FetchError::Connect(innermost(&error)))?;
@@ -69,29 +68,7 @@ pub fn is_confidential(url: &Uri) -> bool {
 
 /// Whether the file holds certificates that `get` could use.
 pub fn check_authorities(path: &Path) -> Result<(), String> {
-    tls_config(Some(path)).map(drop)
-}
-
-/// How servers are believed to be who they say: by the public authorities, or by those of a PEM file.
-pub fn tls_config(authorities: Option<&Path>) -> Result<rustls::ClientConfig, String> {
-    let mut roots = rustls::RootCertStore::empty();
-    match authorities {
-        None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
-        Some(path) => {
-            let certificates = CertificateDer::pem_file_iter(path).map_err(|error| error.to_string())?;
-            for certificate in certificates {
-                let certificate = certificate.map_err(|error| error.to_string())?;
-                roots.add(certificate).map_err(|error| error.to_string())?;
-            }
-            if roots.is_empty() {
-                return Err("the file holds no certificate".into());
-            }
-        }
-    }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider);
-    let builder = builder.with_safe_default_protocol_versions().map_err(|error| error.to_string())?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+    tls::client_config(Some(path)).map(drop)
 }
 
 /// The deepest cause: connectors wrap `connection refused` in several layers that say less.
@@ -105,6 +82,8 @@ fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use rustls::pki_types::PrivateKeyDer;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;

@@ -77,6 +77,13 @@ impl Rejection {
             .because(cause)
     }
 
+    fn unconfirmed(cause: impl std::fmt::Display) -> Rejection {
+        let message = "What is known of credentials cannot be confirmed right now. Try again shortly.";
+        Rejection::new(StatusCode::SERVICE_UNAVAILABLE, "store_stale", message)
+            .retry_after(RETRY_UNAVAILABLE)
+            .because(cause)
+    }
+
     fn overloaded(cause: impl std::fmt::Display) -> Rejection {
         let message = "The gate is overloaded. Try again shortly.";
         Rejection::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", message)
@@ -278,6 +285,7 @@ impl From<AuthError> for Rejection {
             AuthError::Throttled => throttled(),
             AuthError::Overloaded => Rejection::overloaded(&error),
             AuthError::Unavailable(_) | AuthError::Undecided(_) => Rejection::unavailable(&error),
+            AuthError::Unconfirmed => Rejection::unconfirmed(&error),
         }
     }
 }

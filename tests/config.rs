@@ -118,7 +118,13 @@ fn stderr(output: &Output) -> String {
 fn write_whole(directory: &TempDir) -> PathBuf {
     let at = directory.path();
     let text = uncommented(&documented()).replace("/run/secrets", at.to_str().unwrap());
-    for name in ["anthropic-api-key", "wardgate-pepper-1", "wardgate-jwt-secret-old", "wardgate-admin-token"] {
+    for name in [
+        "anthropic-api-key",
+        "wardgate-pepper-1",
+        "wardgate-jwt-secret-old",
+        "wardgate-admin-token",
+        "wardgate-store-password",
+    ] {
         std::fs::write(at.join(name), SECRET).unwrap();
     }
     let authority = rcgen::generate_simple_self_signed(["upstream.internal".to_owned()]).unwrap();

@@ -34,12 +34,14 @@ const FLOORS: &[(&str, u8)] = &[
     ("digest", 0),
     ("headers", 0),
     ("health", 0),
+    ("metrics", 0),
     ("principal", 0),
     ("route", 0),
     ("scopes", 0),
     ("secret", 0),
     ("telemetry", 0),
     ("tenant", 0),
+    ("tls", 0),
 ];
 
 #[test]
@@ -90,7 +92,10 @@ fn what_belongs_to_one_room_stays_in_it() {
         ("refinery", &["store"]),
         ("moka::", &["auth"]),
         ("bcrypt::", &["auth"]),
-        ("x509_parser", &["auth"]),
+        ("tokio_postgres", &["store"]),
+        ("deadpool", &["store"]),
+        // A certificate's digest binds the login to its channel.
+        ("x509_parser", &["auth", "store"]),
         ("aho_corasick", &["scan"]),
         ("regex::", &["scan"]),
         ("saphyr_parser", &["config"]),
@@ -98,7 +103,8 @@ fn what_belongs_to_one_room_stays_in_it() {
         ("axum", &["admin"]),
         ("utoipa", &["admin", "manage"]),
         ("csv::", &["manage"]),
-        ("rustls", &["upstream", "fetch"]),
+        ("prometheus_client", &["metrics"]),
+        ("rustls", &["upstream", "fetch", "store", "tls"]),
         ("tracing_subscriber", &["telemetry"]),
         // Refusals get their status in one place; probes and preflights are answers and no refusals.
         ("StatusCode::", &["rejection", "admin", "health", "cors", "account"]),

@@ -1,7 +1,7 @@
 //! The second listener: health for probes, and the API by which operators manage tenants, keys, users and tokens. Away
 //! from the traffic, and on loopback unless the config says otherwise.
 //!
-//! Health is open. Everything under `/admin` asks who is there first, what does not exist among it.
+//! Health and measures are open. Everything under `/admin` asks who is there first, what does not exist among it.
 
 mod answer;
 mod api;
@@ -18,11 +18,14 @@ mod users;
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::Response;
+use axum::http::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
+use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio::net::TcpListener;
 
@@ -30,6 +33,7 @@ pub use self::api::Api;
 pub use self::gate::{GateView, ModelView, TargetView, UpstreamView};
 
 use crate::health::{self, Readiness};
+use crate::metrics::{Format, Metrics};
 use crate::secret::Secret;
 
 /// Port of the admin listener where the config names none.
@@ -48,10 +52,11 @@ pub struct Config {
 pub async fn serve(
     listener: TcpListener,
     readiness: Readiness,
+    metrics: Arc<Metrics>,
     api: Api,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let router = health_router(readiness).merge(api.router());
+    let router = health_router(readiness).merge(metrics_router(metrics, api.clone())).merge(api.router());
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, service).with_graceful_shutdown(stop).await
 }
@@ -73,4 +78,16 @@ async fn alive() -> Response<Body> {
 
 async fn ready(State(readiness): State<Readiness>) -> Response<Body> {
     readiness.ready().map(Body::from)
+}
+
+fn metrics_router(metrics: Arc<Metrics>, api: Api) -> Router {
+    Router::new().route("/metrics", get(measures)).with_state((metrics, api))
+}
+
+/// For scrapers. Numbers alone, so they are as open as health is.
+async fn measures(State((metrics, api)): State<(Arc<Metrics>, Api)>, headers: HeaderMap) -> impl IntoResponse {
+    api.auth().measure();
+    let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    let format = Format::accepted(accept);
+    ([(CONTENT_TYPE, format.media_type())], metrics.exposition(format))
 }

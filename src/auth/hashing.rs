@@ -39,14 +39,16 @@ impl HashThreads {
         HashThreads { threads: Arc::new(Semaphore::new(threads)), queues: Mutex::default() }
     }
 
-    /// Runs `hash` on a thread of its own once it is the party's turn.
+    /// Runs `hash` on a thread of its own once it is the party's turn. Without a subject, as for a new secret, it waits
+    /// for the party's turn alone.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         party: &str,
-        subject: &str,
+        subject: Option<&str>,
         hash: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, AuthError> {
-        let (_, subject) = self.stand(format!("{party}\0{subject}"), SUBJECT_WAITING_MAX)?;
+        let subject =
+            subject.map(|subject| self.stand(format!("{party}\0{subject}"), SUBJECT_WAITING_MAX)).transpose()?;
         let (turn, place) = self.stand(party.to_owned(), PARTY_WAITING_MAX)?;
         let turns = async {
             let turn = turn.acquire_owned().await;
@@ -117,11 +119,11 @@ mod tests {
                     held.lock().unwrap().recv().unwrap_err();
                     busy.fetch_sub(1, Ordering::SeqCst);
                 };
-                hashing.run("flood", "key", wait).await.map_err(|error| error.reason())
+                hashing.run("flood", Some("key"), wait).await.map_err(|error| error.reason())
             }));
         }
         // The other party's hash comes through while the flood's first one is still held.
-        assert_eq!(hashing.run("other", "key", || 7).await.unwrap(), 7);
+        assert_eq!(hashing.run("other", Some("key"), || 7).await.unwrap(), 7);
         drop(release);
         let mut outcomes = Vec::new();
         for request in flood {
@@ -137,7 +139,7 @@ mod tests {
     async fn many_keys_of_one_tenant_at_once_take_their_turns_and_none_is_throttled() {
         let hashing = HashThreads::new(2);
         let keys: Vec<String> = (0..PARTY_WAITING_MAX).map(|key| key.to_string()).collect();
-        let all = keys.iter().map(|key| hashing.run("tenant", key, || ()));
+        let all = keys.iter().map(|key| hashing.run("tenant", Some(key), || ()));
         assert!(futures_util::future::join_all(all).await.iter().all(Result::is_ok));
     }
 
@@ -145,7 +147,7 @@ mod tests {
     async fn queues_in_which_nobody_stands_are_forgotten_before_there_are_too_many() {
         let hashing = HashThreads::new(1);
         for party in 0..QUEUES_MAX / 2 + 10 {
-            hashing.run(&party.to_string(), "key", || ()).await.unwrap();
+            hashing.run(&party.to_string(), Some("key"), || ()).await.unwrap();
         }
         assert!(hashing.queues.lock().unwrap().len() <= QUEUES_MAX);
     }

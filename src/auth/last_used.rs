@@ -9,7 +9,7 @@ use crate::store::{KeyUse, Store, StoreError};
 
 /// Uses that were seen and are not written yet.
 #[derive(Default)]
-pub struct LastUsed(Mutex<HashMap<String, (Timestamp, IpAddr)>>);
+pub(super) struct LastUsed(Mutex<HashMap<String, (Timestamp, IpAddr)>>);
 
 /// Keys whose use may wait to be written; past that, a use is forgotten rather than held.
 const WAITING_MAX: usize = 100_000;
@@ -25,7 +25,7 @@ impl LastUsed {
     }
 
     /// Writes what was gathered. What a store refuses is dropped: the stamp is a help to people, not a record.
-    pub async fn write(&self, store: &dyn Store) -> Result<(), StoreError> {
+    pub(super) async fn write(&self, store: &dyn Store) -> Result<(), StoreError> {
         let gathered = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         if gathered.is_empty() {
             return Ok(());

@@ -6,47 +6,56 @@
 pub mod api_key;
 mod canary;
 pub mod credential;
+mod ending;
+mod epochs;
+mod error;
 mod follow;
 mod hashing;
 pub mod jwt;
+mod known;
 pub mod last_used;
+mod lease;
+mod lookups;
 pub mod mtls;
 mod remembered;
 mod revocation;
 mod roll;
 pub mod session;
 mod tenants;
+#[cfg(test)]
+mod testing;
 mod trusted_header;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName};
-use uuid::Uuid;
 
+pub use self::error::AuthError;
 pub use self::revocation::id_of_whole;
 pub use self::trusted_header::Config as TrustedHeaderConfig;
 
-use self::api_key::{ApiKeys, KeyRefusal, time_left};
+use self::api_key::{ApiKeys, FoundVerifiers};
 use self::credential::{Credential, CredentialError};
+use self::epochs::Epochs;
+use self::follow::Followed;
 use self::hashing::HashThreads;
-use self::jwt::{Jwt, TokenError, VerifiedToken};
+use self::jwt::Jwt;
+use self::known::KnownPrincipals;
 use self::last_used::LastUsed;
+use self::lease::Lease;
+use self::lookups::Lookups;
 use self::mtls::ClientCertificate;
-use self::remembered::Remembered;
 use self::revocation::Revocations;
 use self::roll::Roll;
 use self::session::Sessions;
 use self::tenants::Tenants;
-use crate::clock::{Expiry, Timestamp};
-use crate::digest::sha256;
 use crate::headers::Claimed;
-use crate::principal::{AuthMethod, Contact, CredentialId, Principal, PrincipalId, Proven};
-use crate::scopes::{Models, Scopes};
-use crate::secret::Secret;
-use crate::store::{Feed, Position, Store, StoreError};
-use crate::telemetry::RequestLog;
-use crate::tenant::{Tenant, TenantId};
+use crate::metrics::{FeedMode, Metrics};
+use crate::principal::Principal;
+use crate::store::{Hearing, Store, StoreError};
+use crate::tenant::TenantId;
 
 #[derive(Clone)]
 pub struct Config {
@@ -104,81 +113,6 @@ pub struct Presented<'a> {
     pub certificate: Option<&'a ClientCertificate>,
 }
 
-/// Why a request has no principal.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum AuthError {
-    #[error("no credential")]
-    Missing,
-    #[error("the request carries more than one credential")]
-    Conflicting,
-    #[error("the credential is malformed")]
-    Malformed,
-    /// A credential of a kind that the config does not accept.
-    #[error("credentials of this kind are not accepted")]
-    NotAccepted,
-    /// A client cannot tell which of the reasons it was (promise K3).
-    #[error("the key is not accepted")]
-    Refused(KeyRefusal),
-    /// The key's secret was right, so saying so helps its owner alone.
-    #[error("the key has expired")]
-    Expired,
-    #[error("the token is not accepted: {0}")]
-    Token(TokenError),
-    #[error("the token was revoked")]
-    Revoked,
-    #[error("the client certificate means no tenant")]
-    UnknownCertificate,
-    /// A trusted peer, a token or a certificate names a tenant that does not exist.
-    #[error("the credential names no known tenant")]
-    UnknownTenant,
-    /// One party has as many slow hashes waiting as it may have.
-    #[error("too many attempts")]
-    Throttled,
-    /// More slow hashes are waited for than the gate will hold.
-    #[error("too many keys wait to be verified")]
-    Overloaded,
-    /// The store did not answer, so nothing is known about the credential.
-    #[error("the store did not answer: {0}")]
-    Unavailable(String),
-    /// Something else kept the check from being made.
-    #[error("the credential could not be checked: {0}")]
-    Undecided(String),
-}
-
-impl AuthError {
-    fn unavailable(error: StoreError) -> AuthError {
-        AuthError::Unavailable(error.to_string())
-    }
-
-    fn undecided(error: impl std::error::Error) -> AuthError {
-        AuthError::Undecided(error.to_string())
-    }
-
-    pub fn record(&self, log: &mut RequestLog) {
-        log.refuse_principal(self.reason());
-    }
-
-    /// A stable word for the log. docs/authentication.md lists them.
-    pub fn reason(&self) -> &'static str {
-        match self {
-            AuthError::Missing => "missing",
-            AuthError::Conflicting => "conflicting",
-            AuthError::Malformed => "malformed",
-            AuthError::NotAccepted => "not_accepted",
-            AuthError::Refused(refusal) => refusal.reason(),
-            AuthError::Expired => "key_expired",
-            AuthError::Token(error) => error.reason(),
-            AuthError::Revoked => "token_revoked",
-            AuthError::UnknownCertificate => "certificate_unknown",
-            AuthError::UnknownTenant => "tenant_unknown",
-            AuthError::Throttled => "throttled",
-            AuthError::Overloaded => "overloaded",
-            AuthError::Unavailable(_) => "store_unavailable",
-            AuthError::Undecided(_) => "undecided",
-        }
-    }
-}
-
 /// The chain.
 pub struct Authenticator {
     order: Vec<Authenticating>,
@@ -186,66 +120,73 @@ pub struct Authenticator {
     /// Those that are read, and those that SDKs may send all the same.
     stripped: Vec<HeaderName>,
     store: Arc<dyn Store>,
+    metrics: Arc<Metrics>,
+    started: Instant,
+    lease: Lease,
     keys: ApiKeys,
+    lookups: Arc<Lookups>,
     hashing: Arc<HashThreads>,
     jwt: Arc<Jwt>,
     mtls: mtls::Config,
     trusted_header: TrustedHeaderConfig,
     tenants: Tenants,
-    /// Principals of tokens, certificates and trusted peers, under the digest of what was shown.
-    known: Remembered<[u8; 32], Arc<Known>>,
+    epochs: Arc<Epochs>,
+    /// Principals of tokens, certificates and trusted peers.
+    known: KnownPrincipals,
     revocations: Revocations,
     roll: Arc<Roll>,
     last_used: Arc<LastUsed>,
+    verifiers: Arc<FoundVerifiers>,
     sessions: Option<Sessions>,
-    /// How far the store's feed of changes was read.
-    seq: tokio::sync::Mutex<Option<Position>>,
+    followed: tokio::sync::Mutex<Followed>,
 }
-
-/// What is remembered of a credential that is no key.
-struct Known {
-    principal: Arc<Principal>,
-    /// Asked at each hit whether it still holds.
-    token: Option<VerifiedToken>,
-}
-
-/// Who may be remembered beside the keys.
-const KNOWN_MAX: u64 = 100_000;
 
 impl Authenticator {
-    /// Reads which tokens are revoked, and from where on changes are to be followed.
-    pub async fn open(config: Config, store: &Arc<dyn Store>) -> Result<Authenticator, StoreError> {
-        // Before the list: a revocation between the two is then heard of twice, and never missed.
-        let seq = match store.changes(None).await? {
-            Feed::Changes { next, .. } | Feed::Lost { next } => Some(next),
-        };
-        let revocations = Revocations::default();
-        revocations.replace(store.revoked_tokens(Timestamp::now()).await?);
-        let (last_used, roll) = (Arc::new(LastUsed::default()), Arc::new(Roll::default()));
+    /// Asks nobody yet. Nothing is accepted before `catch_up` came back once, and no key is looked up unless
+    /// `look_up_keys` is polled. `stale_limit` is how long what is known stays good while the store is not heard.
+    pub fn new(config: Config, store: Arc<dyn Store>, stale_limit: Duration, metrics: Arc<Metrics>) -> Authenticator {
+        let lookups = Arc::new(Lookups::new(store.clone(), metrics.clone()));
+        let (last_used, verifiers) = (Arc::new(LastUsed::default()), Arc::new(FoundVerifiers::default()));
+        let (roll, epochs) = (Arc::new(Roll::default()), Arc::new(Epochs::default()));
         let hashing = Arc::new(HashThreads::new(config.api_key.hash_threads));
-        let (ttl, unknown_ttl) = (config.api_key.cache_ttl, config.api_key.unknown_ttl);
+        let unknown_ttl = config.api_key.unknown_ttl;
         let jwt = Arc::new(Jwt::new(config.jwt.clone()));
         let session = config.session.clone();
         let sessions =
             session.map(|session| Sessions::new(session, &config, store.clone(), jwt.clone(), hashing.clone()));
-        Ok(Authenticator {
+        let parts = api_key::Parts {
+            store: store.clone(),
+            lookups: lookups.clone(),
+            epochs: epochs.clone(),
+            hashing: hashing.clone(),
+            last_used: last_used.clone(),
+            verifiers: verifiers.clone(),
+            roll: roll.clone(),
+        };
+        Authenticator {
             order: config.order,
             stripped: DEFAULT_HEADERS.into_iter().chain(config.headers.iter().cloned()).collect(),
             headers: config.headers,
-            keys: ApiKeys::new(config.api_key, store.clone(), last_used.clone(), hashing.clone(), roll.clone()),
+            keys: ApiKeys::new(config.api_key, parts),
+            lookups,
             hashing,
             jwt,
             mtls: config.mtls,
             trusted_header: config.trusted_header,
-            tenants: Tenants::new(store.clone(), ttl, unknown_ttl),
-            known: Remembered::new(KNOWN_MAX, move |known: &Arc<Known>| ttl.min(time_left(known.principal.expiry))),
-            revocations,
+            tenants: Tenants::new(store.clone(), epochs.clone(), unknown_ttl),
+            epochs,
+            known: known::nobody_yet(),
+            revocations: Revocations::default(),
             roll,
             last_used,
+            verifiers,
             sessions,
-            seq: tokio::sync::Mutex::new(seq),
-            store: store.clone(),
-        })
+            followed: tokio::sync::Mutex::default(),
+            lease: Lease::new(stale_limit),
+            started: Instant::now(),
+            metrics,
+            store,
+        }
     }
 
     pub async fn authenticate(&self, presented: &Presented<'_>) -> Result<Arc<Principal>, AuthError> {
@@ -269,20 +210,45 @@ impl Authenticator {
         presented: &Presented<'_>,
     ) -> Result<Option<Arc<Principal>>, AuthError> {
         match (authenticating, credential) {
-            (Authenticating::Jwt, Some(Credential::Jwt(token))) => self.by_token(token).await.map(Some),
+            (Authenticating::Jwt, Some(Credential::Jwt(token))) => {
+                self.needs_lease()?;
+                self.by_token(token).await.map(Some)
+            }
             (Authenticating::ApiKey, Some(Credential::Key(key))) => {
+                self.needs_lease()?;
                 self.keys.authenticate(key, presented.peer).await.map(Some)
             }
             (Authenticating::Mtls, _) => match presented.certificate {
-                Some(certificate) => self.by_certificate(certificate).await.map(Some),
+                Some(certificate) => {
+                    self.needs_lease()?;
+                    self.by_certificate(certificate).await.map(Some)
+                }
                 None => Ok(None),
             },
             (Authenticating::TrustedHeader, _) => match presented.word.filter(|word| word.tenants().next().is_some()) {
-                Some(word) => self.by_word(word).await.map(Some),
+                Some(word) => {
+                    self.needs_lease()?;
+                    self.by_word(word).await.map(Some)
+                }
                 None => Ok(None),
             },
             (Authenticating::Jwt | Authenticating::ApiKey, _) => Ok(None),
         }
+    }
+
+    /// Whatever is shown, cached or not: while the store is not heard, nobody is let in and nobody refused for good.
+    fn needs_lease(&self) -> Result<(), AuthError> {
+        if self.lease.holds() { Ok(()) } else { Err(AuthError::Unconfirmed) }
+    }
+
+    /// Whether the store was heard lately enough for credentials to be accepted.
+    pub fn is_confirmed(&self) -> bool {
+        self.lease.holds()
+    }
+
+    /// Asks the store for the keys that are presented, for as long as it is polled.
+    pub async fn look_up_keys(&self) {
+        self.lookups.run().await;
     }
 
     /// The headers that may carry a credential, read here or not: an upstream sees none of them from a client.
@@ -295,9 +261,22 @@ impl Authenticator {
         self.order.contains(&Authenticating::TrustedHeader)
     }
 
-    /// When keys were last used, to be written in batches.
-    pub fn last_used(&self) -> &LastUsed {
-        &self.last_used
+    /// Writes what was gathered beside the requests: when keys were last used, and what their slow hashes need not be
+    /// computed for again. What a store refuses is dropped: both are a help and no record.
+    pub async fn write_gathered(&self) -> Result<(), StoreError> {
+        self.last_used.write(self.store.as_ref()).await?;
+        self.store.note_verifiers(self.verifiers.take()).await
+    }
+
+    /// Tells the measures what is only known when somebody looks.
+    pub fn measure(&self) {
+        self.metrics.store_feed(match self.store.hearing() {
+            Hearing::Listening => FeedMode::Listen,
+            Hearing::Polling => FeedMode::Poll,
+            Hearing::Down => FeedMode::Down,
+        });
+        self.metrics.store_confirmed(self.lease.age().unwrap_or_else(|| self.started.elapsed()));
+        self.metrics.cached_entries(self.keys.remembered() + self.tenants.remembered() + self.known.len());
     }
 
     /// Runs a slow hash in a tenant's turn, beside those of keys that are verified.
@@ -306,8 +285,7 @@ impl Authenticator {
         tenant: &TenantId,
         hash: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, AuthError> {
-        // Every new secret is a subject of its own: one waits for another only by the tenant's turn.
-        self.hashing.run(tenant.as_str(), &Uuid::now_v7().to_string(), hash).await
+        self.hashing.run(tenant.as_str(), None, hash).await
     }
 
     /// Logging in, where the config lets users do that.
@@ -317,87 +295,5 @@ impl Authenticator {
 
     pub fn jwt(&self) -> &Arc<Jwt> {
         &self.jwt
-    }
-
-    async fn by_token(&self, token: &Secret) -> Result<Arc<Principal>, AuthError> {
-        let digest = sha256(token.expose());
-        let known = self.known.get_or(&digest, || self.verify_token(token)).await?;
-        if let Some(token) = &known.token {
-            self.jwt.still_holds(token, Timestamp::now()).map_err(AuthError::Token)?;
-        }
-        if self.revocations.deny(&known.principal.credential) {
-            return Err(AuthError::Revoked);
-        }
-        Ok(known.principal.clone())
-    }
-
-    async fn verify_token(&self, token: &Secret) -> Result<Arc<Known>, AuthError> {
-        let verified = self.jwt.verify(token, Timestamp::now()).await.map_err(AuthError::Token)?;
-        let principal = Principal::new(Proven {
-            tenant: self.tenant_of(&verified).await?,
-            id: verified.subject.clone(),
-            method: AuthMethod::Jwt,
-            credential: CredentialId::Token { id: verified.revoked_by(token), session: verified.session.clone() },
-            // A token that names no scopes is a plain user's; one that names some is good for exactly those.
-            scopes: verified.scopes.clone().unwrap_or_else(Scopes::defaults),
-            models: Models::All,
-            expiry: verified.expiry,
-            contact: verified.contact.clone(),
-        });
-        Ok(Arc::new(Known { principal: self.roll.enter(principal), token: Some(verified) }))
-    }
-
-    async fn tenant_of(&self, token: &VerifiedToken) -> Result<Arc<Tenant>, AuthError> {
-        let named = &token.tenant;
-        let tenant = self.tenants.named(&named.name).await?.ok_or(AuthError::UnknownTenant)?;
-        let agrees = named.slug.as_ref().is_none_or(|slug| slug == tenant.slug.as_str());
-        if agrees { Ok(tenant) } else { Err(AuthError::UnknownTenant) }
-    }
-
-    async fn by_certificate(&self, certificate: &ClientCertificate) -> Result<Arc<Principal>, AuthError> {
-        let expiry = Expiry::At(certificate.not_after);
-        if expiry.is_past(Timestamp::now()) {
-            return Err(AuthError::UnknownCertificate);
-        }
-        let map = || async {
-            let mapped = self.mtls.map(certificate).ok_or(AuthError::UnknownCertificate)?;
-            let tenant = self.tenants.named(mapped.tenant).await?.ok_or(AuthError::UnknownTenant)?;
-            Ok(self.of_connection(tenant, mapped.id, AuthMethod::Mtls, mapped.scopes, expiry))
-        };
-        Ok(self.known.get_or(&certificate.fingerprint, map).await?.principal.clone())
-    }
-
-    async fn by_word(&self, word: &Claimed) -> Result<Arc<Principal>, AuthError> {
-        let said = trusted_header::read(word).map_err(|_| AuthError::Malformed)?;
-        let find = || async {
-            let tenant = self.tenants.named(said.tenant).await?.ok_or(AuthError::UnknownTenant)?;
-            if said.slug.is_some_and(|slug| slug != tenant.slug.as_str()) {
-                return Err(AuthError::UnknownTenant);
-            }
-            let scopes = &self.trusted_header.scopes;
-            Ok(self.of_connection(tenant, said.id.clone(), AuthMethod::TrustedHeader, scopes, Expiry::Never))
-        };
-        Ok(self.known.get_or(&said.digest(), find).await?.principal.clone())
-    }
-
-    fn of_connection(
-        &self,
-        tenant: Arc<Tenant>,
-        id: PrincipalId,
-        method: AuthMethod,
-        scopes: &Scopes,
-        expiry: Expiry,
-    ) -> Arc<Known> {
-        let principal = Principal::new(Proven {
-            tenant,
-            id,
-            method,
-            credential: CredentialId::Connection,
-            scopes: scopes.clone(),
-            models: Models::All,
-            expiry,
-            contact: Contact::default(),
-        });
-        Arc::new(Known { principal: self.roll.enter(principal), token: None })
     }
 }

@@ -76,8 +76,16 @@ pub(super) struct Admin {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Store {
-    /// `sqlite:PATH` [default: sqlite:wardgate.db].
+    /// `sqlite:PATH` or `postgres://USER@HOST:PORT/DATABASE` [default: sqlite:wardgate.db].
     pub(super) url: Option<String>,
+    /// PostgreSQL's password. A file is read anew for each new connection.
+    pub(super) password: Option<SecretRef>,
+    /// Connections to PostgreSQL, beside the one that listens [default: 8].
+    pub(super) pool: Option<usize>,
+    /// How long what is remembered is honoured while the store cannot say what has changed, 1s to 12h [default: 5m].
+    pub(super) stale_limit: Option<Span>,
+    /// How often the store is asked what has changed, 50ms to 10s [default: 500ms].
+    pub(super) poll_interval: Option<Span>,
 }
 
 /// Who a request comes from.
@@ -112,8 +120,6 @@ pub(super) struct ApiKey {
     pub(super) peppers: Vec<Pepper>,
     /// How many answers are remembered [default: 100000].
     pub(super) cache_entries_max: Option<u64>,
-    /// How long a known key is believed without asking the store [default: 60s].
-    pub(super) cache_ttl: Option<Span>,
     /// How long an unknown key stays unknown [default: 1s].
     pub(super) unknown_ttl: Option<Span>,
     /// How many bcrypt hashes are computed at a time [default: half the cores, at least one].
@@ -185,7 +191,7 @@ pub(super) struct Pepper {
 pub(super) struct SecretRef {
     /// Name of an environment variable.
     pub(super) env: Option<String>,
-    /// Path of a file. An upstream's is read anew when it changes.
+    /// Path of a file. An upstream's and the store's are read anew when they change.
     pub(super) file: Option<String>,
 }
 

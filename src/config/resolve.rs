@@ -2,6 +2,7 @@
 
 mod auth;
 mod jwt;
+mod store;
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
@@ -18,11 +19,10 @@ use crate::cors::Origins;
 use crate::route::{Access, AppRoute, Dialect, Pointer, RouteTable, is_declarable};
 use crate::scopes::Scopes;
 use crate::secret::{Secret, SecretSource};
-use crate::store::StoreUrl;
 use crate::upstream::config::{
     BaseUrl, DEFAULT_CONNECT_TIMEOUT, Failover, Metadata, ModelGroup, ModelTarget, Protocol, Upstream,
 };
-use crate::{admin, cors, headers, limits, prompt, scan, server, store, telemetry, upstream};
+use crate::{admin, cors, headers, limits, prompt, scan, server, telemetry, upstream};
 
 /// Resolves one section after the other; a mistake leaves a default in its place and is told at the end.
 pub(super) struct Resolver<'a> {
@@ -34,7 +34,6 @@ pub(super) struct Resolver<'a> {
 
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
 const DEFAULT_ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), admin::DEFAULT_PORT);
-const DEFAULT_STORE: &str = "sqlite:wardgate.db";
 const DEFAULT_CORS_MAX_AGE: Duration = Duration::from_secs(600);
 
 impl<'a> Resolver<'a> {
@@ -65,19 +64,6 @@ impl<'a> Resolver<'a> {
             routes,
             hash,
         }
-    }
-
-    pub(super) fn store(&mut self) -> store::Config {
-        let url = self.raw.store.url.as_deref().unwrap_or(DEFAULT_STORE);
-        let url = self.parsed("store.url", StoreUrl::parse(url));
-        if let Some(StoreUrl::Sqlite(path)) = &url
-            && let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty())
-            && !directory.is_dir()
-        {
-            // A config may be checked where it will not run.
-            self.warn("store.url", &format!("the directory {} does not exist here", directory.display()));
-        }
-        store::Config::new(url.unwrap_or_else(|| StoreUrl::Sqlite(PathBuf::new())))
     }
 
     pub(super) fn admin(&mut self) -> SocketAddr {

@@ -153,3 +153,42 @@ fn wide_network_of_trusted_peers_is_a_warning() {
     assert_eq!(warnings.len(), 1);
     assert!(warnings[0].to_string().contains("auth.trusted_peers[0]"));
 }
+
+#[test]
+fn store_is_told_what_it_cannot_be_without_its_password() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("password");
+    std::fs::write(&file, "canary\n").unwrap();
+    let store = |store: &str| read(&format!("{UPSTREAM}store: {store}\n"), &[], Vec::new());
+    let password = format!("password: {{ file: '{}' }}", file.display());
+
+    let (config, warnings) =
+        store(&format!("{{ url: 'postgres://u@h/db', {password}, pool: 3, stale_limit: 1m, poll_interval: 100ms }}"))
+            .unwrap();
+    assert!(warnings.is_empty());
+    assert_eq!(config.store.url.to_string(), "postgres://u@h:5432/db?sslmode=verify-full");
+    let limits = (config.store.pool, config.store.stale_limit.as_secs(), config.store.poll_interval.as_millis());
+    assert_eq!(limits, (3, 60, 100));
+
+    let (config, warnings) = store("{ url: 'postgres://u:canary@h/db' }").unwrap();
+    assert!(warnings.len() == 1 && warnings[0].message.contains("store.password"));
+    assert!(!format!("{:?} {}", config.store, serde_json::to_string(&config.view(1)).unwrap()).contains("canary"));
+    assert_eq!(store(&format!("{{ {password} }}")).unwrap().1.len(), 1, "SQLite has no password");
+
+    for (wrong, told) in [
+        (format!("{{ url: 'postgres://u:canary@h/db', {password} }}"), "holds a password too"),
+        ("{ url: 'postgres://u:canary@h' }".to_owned(), "names no database"),
+        ("{ url: 'postgres://u:canary@h/db?sslmode=prefer' }".to_owned(), "fall back to plain text"),
+        ("{ url: 'postgres://u:canary@h/db?sslrootcert=/no/ca.pem' }".to_owned(), "/no/ca.pem cannot be read"),
+        ("{ password: { file: /no/password } }".to_owned(), "cannot be read"),
+        ("{ pool: 0 }".to_owned(), "1 to 100"),
+        ("{ pool: 101 }".to_owned(), "1 to 100"),
+        ("{ stale_limit: 999ms }".to_owned(), "1s to 12h"),
+        ("{ stale_limit: 13h }".to_owned(), "1s to 12h"),
+        ("{ poll_interval: 49ms }".to_owned(), "50ms to 10s"),
+        ("{ poll_interval: 11s }".to_owned(), "50ms to 10s"),
+    ] {
+        let found = mistakes(&format!("{UPSTREAM}store: {wrong}\n")).join("\n");
+        assert!(found.contains(told) && !found.contains("canary"), "{wrong}: {found}");
+    }
+}

@@ -94,6 +94,8 @@ impl From<StoreError> for ManageError {
             StoreError::Row { error, .. } => ManageError::from(*error),
             error @ (StoreError::Unavailable(_)
             | StoreError::Corrupt { .. }
+            | StoreError::Forbidden
+            | StoreError::Migration(_)
             | StoreError::SchemaTooOld { .. }
             | StoreError::SchemaTooNew { .. }
             | StoreError::SchemaForeign) => ManageError::Unavailable(error),

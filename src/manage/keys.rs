@@ -68,7 +68,7 @@ impl Manage {
             tenant: tenant.id.clone(),
             public_id: drawn.public_id,
             hashed_key: drawn.hash.to_string(),
-            verifier: None,
+            verifier: drawn.verifier.as_ref().map(ToString::to_string),
             name: new.name,
             scopes,
             models: new.models,
@@ -162,7 +162,7 @@ impl Manage {
         let rotation = Rotation {
             public_id: drawn.public_id,
             hashed_key: drawn.hash.to_string(),
-            verifier: None,
+            verifier: drawn.verifier.as_ref().map(ToString::to_string),
             old_ends: Timestamp::now().after(overlap),
             created_by: who.by().into_owned(),
         };

@@ -72,8 +72,8 @@ impl Manage {
     async fn announce(&self, who: &Authority, done: &'static str, id: &str) {
         tracing::info!(by = %who.by(), id, "{done}");
         if let Some(authenticator) = &self.authenticator {
-            // What was written is written: a cache that could not be told now is told within the quarter of a second in
-            // which the feed is read anyway.
+            // What was written is written: a cache that could not be told now is told when the feed is read next, which
+            // is soon.
             if let Err(error) = authenticator.catch_up().await {
                 tracing::warn!(%error, "the caches could not be told of it yet");
             }

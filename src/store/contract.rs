@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 
 use super::{
-    Created, Email, Feed, KeyLookup, KeyRecord, KeyUpdate, KeyUse, KeyVerifier, NewKey, NewRefresh, NewTenant, NewUser,
-    Once, Page, Position, Reach, Refreshed, Rotation, StoreError, Successor, TenantRef, TenantUpdate, UserRecord,
-    UserUpdate,
+    Created, Email, Feed, Hearing, KeyLookup, KeyRecord, KeyUpdate, KeyUse, KeyVerifier, NewKey, NewRefresh, NewTenant,
+    NewUser, Once, Page, Position, Reach, Refreshed, Rotation, StoreError, Successor, TenantRef, TenantUpdate,
+    UserRecord, UserUpdate,
 };
 use crate::clock::Timestamp;
 use crate::tenant::{Tenant, TenantId};
@@ -41,6 +41,9 @@ pub trait Gate: Send + Sync {
     /// Notifies `heard` whenever something may have changed, for as long as it is polled. What it misses is found by
     /// asking for changes now and then all the same.
     async fn listen(&self, heard: &Notify);
+
+    /// How changes are heard of at this moment.
+    fn hearing(&self) -> Hearing;
 
     /// Everything that is denied at this time: what `revoke_token` was told, and the families that ended.
     async fn revoked_tokens(&self, now: Timestamp) -> Result<Vec<String>, StoreError>;

@@ -23,11 +23,13 @@ mod users;
 
 use std::sync::atomic::AtomicU64;
 
+pub use self::listen::Hearing;
 pub use self::url::{PostgresUrl, PostgresUrlError};
 
+use self::connect::Connector;
 use self::listen::Listener;
 use self::pool::Pool;
-use super::{Config, StoreError, StoreUrl};
+use super::{Config, StoreError};
 
 /// A store whose database may be down: it is looked for again with each question.
 pub(super) struct Postgres {
@@ -35,3 +37,33 @@ pub(super) struct Postgres {
     listener: Listener,
     lookups: AtomicU64,
 }
+
+impl Postgres {
+    pub(super) async fn open(url: &PostgresUrl, config: &Config) -> Result<Postgres, StoreError> {
+        let pool = Pool::open(url, config)?;
+        let store = Postgres { listener: Listener::new(pool.clone()), pool, lookups: AtomicU64::new(0) };
+        match store.check_schema().await {
+            Err(StoreError::Unavailable(outage)) if outage.may_pass() => {
+                tracing::warn!(%outage, "the database is not there yet; it is waited for");
+                Ok(store)
+            }
+            checked => checked.map(|()| store),
+        }
+    }
+
+    /// Makes the schema where the database is empty; otherwise it must be exactly this build's.
+    async fn check_schema(&self) -> Result<(), StoreError> {
+        schema::make_or_check(self.pool.connector()).await
+    }
+
+    pub(super) async fn pending_migrations(url: &PostgresUrl, config: &Config) -> Result<Vec<String>, StoreError> {
+        schema::pending(&Connector::new(url, config)?).await
+    }
+
+    pub(super) async fn migrate(url: &PostgresUrl, config: &Config) -> Result<Vec<String>, StoreError> {
+        schema::migrate(&Connector::new(url, config)?).await
+    }
+}
+
+#[cfg(test)]
+mod testing;

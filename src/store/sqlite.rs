@@ -115,7 +115,9 @@ impl Sqlite {
 
 /// Absolute, so that no name means anything to SQLite but a file.
 fn file(config: &Config) -> Result<PathBuf, StoreError> {
-    let StoreUrl::Sqlite(path) = &config.url;
+    let StoreUrl::Sqlite(path) = &config.url else {
+        return Err(StoreError::Invalid("this engine keeps a store in a file"));
+    };
     std::path::absolute(path).map_err(|reason| StoreError::Unavailable(Outage::File { path: path.clone(), reason }))
 }
 

@@ -24,10 +24,10 @@ use self::config::{Failover, Metadata, ModelGroup, Upstream};
 use self::connections::{ConnectionError, Connections};
 use self::credential::{Credential, Loaded};
 use crate::call::Call;
-use crate::fetch;
 use crate::headers;
 use crate::route::Dialect;
 use crate::telemetry::RequestLog;
+use crate::tls;
 
 /// What every worker shares: who the upstreams are, and their credentials.
 pub struct Directory {
@@ -76,7 +76,7 @@ impl Target {
         let name = upstream.name.clone();
         let failed = |error| DirectoryError::Credential { upstream: name.clone(), error };
         let credential = upstream.credential.clone().map(Credential::load).transpose().map_err(failed)?;
-        let tls = fetch::tls_config(upstream.ca_file.as_deref())
+        let tls = tls::client_config(upstream.ca_file.as_deref())
             .map_err(|problem| DirectoryError::Authorities { upstream: upstream.name.clone(), problem })?;
         Ok(Target { upstream, credential, tls })
     }

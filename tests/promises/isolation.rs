@@ -307,3 +307,21 @@ async fn client_cannot_say_who_it_is_where_the_body_tells_nothing() {
     let expected = r#"{"model":"m", "safety_identifier":null,"metadata":{"tenant_id":null,"a":1.0},"messages":[{"role":"user","content":"Hi"}]}"#;
     assert_eq!(seen.body, expected.as_bytes());
 }
+
+/// The same gate over the other engine: who passes there passes here, and who is ended there is ended here.
+#[tokio::test]
+async fn r23_gate_over_postgres_keeps_tenants_apart_and_hears_of_revocations() {
+    let database = postgres::Database::fresh().await;
+    let primary = provider("primary").await;
+    let gate = gate().postgres(&database.url()).upstream(&primary).tenant("acme").tenant("globex").start().await;
+    assert_eq!(gate.chat("Hi").send().await.status, 200);
+    assert_eq!(gate.chat("Hi").bearer(gate.key("globex")).send().await.status, 200);
+    let public_id = gate.key("acme").rsplit_once('_').unwrap().0;
+    let globex = gate.store.tenant(PLATFORM, "globex").await.unwrap();
+    let theirs = gate.store.revoke_key(&wardgate::store::Reach::Tenant(globex.id.clone()), public_id, None).await;
+    assert!(matches!(theirs, Err(wardgate::store::StoreError::NotFound("key"))), "{theirs:?}");
+    gate.store.revoke_key(PLATFORM, public_id, None).await.unwrap();
+    eventually("the revocation", async || gate.chat("Hi").send().await.status == 401).await;
+    assert_eq!(gate.chat("Hi").bearer(gate.key("globex")).send().await.status, 200);
+    gate.stop().await;
+}

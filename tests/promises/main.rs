@@ -19,5 +19,6 @@ mod scanning;
 mod secrecy;
 mod sessions;
 mod shutdown;
+mod store;
 mod streaming;
 mod transport;

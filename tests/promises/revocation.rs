@@ -1,6 +1,7 @@
 //! What is revoked is refused at once, and what streams to it ends with a word.
 
 use serde_json::json;
+use wardgate::store::KeyUpdate;
 use wardgate::tenant::TenantStatus;
 
 use crate::support::*;
@@ -144,15 +145,16 @@ async fn canary_key_is_refused_like_any_wrong_one_and_raises_the_alarm() {
     .await;
 }
 
-/// A stream lives longer than what is remembered of its key: whoever holds it is found all the same.
+/// A stream lives longer than what is remembered of its key, which was renamed: whoever holds it is found all the same.
 #[tokio::test]
 async fn r23_stream_that_outlived_the_cache_ends_too() {
     let primary = provider("primary").await;
-    let brief = "auth: { api_key: { cache_ttl: 1s }, JWT_SECRETS }";
-    let gate = gate().upstream(&primary).tenant("acme").config(brief).start().await;
+    let gate = gate().upstream(&primary).tenant("acme").start().await;
     let key = gate.key("acme").to_owned();
     let stream = held_stream(&gate, &primary, &key).await;
     let before = gate.lookups();
+    let renamed = KeyUpdate { name: Some("renamed".to_owned()), ..KeyUpdate::default() };
+    gate.store.update_key(PLATFORM, public_id(&key), renamed, None).await.unwrap();
     eventually("another look-up of the key", async || {
         drop(gate.chat_stream("Hi").bearer(&key).open().await);
         gate.lookups() > before + 1

@@ -28,9 +28,17 @@ pub(crate) struct GateBuilder {
     upstreams: Vec<String>,
     tenants: Vec<(String, TenantPolicy)>,
     more: String,
+    /// In place of a file.
+    database: Option<String>,
 }
 
 impl GateBuilder {
+    /// Over the PostgreSQL database of this URL.
+    pub(crate) fn postgres(mut self, url: &str) -> GateBuilder {
+        self.database = Some(url.to_owned());
+        self
+    }
+
     /// The next upstream in order: it speaks every dialect, and is named `primary`, `secondary`, and so on.
     pub(crate) fn upstream(self, provider: &Provider) -> GateBuilder {
         self.upstream_at(provider.addr(), "any", "")
@@ -101,8 +109,8 @@ impl GateBuilder {
             let key = format!("api_key: {{ file: '{}' }} }}", at("provider-key"));
             format!("  - {}{key}\n", upstream.strip_suffix('}').unwrap_or(upstream))
         });
-        let mut yaml =
-            format!("store: {{ url: 'sqlite:{}' }}\nupstreams:\n{}", at("wardgate.db"), upstreams.collect::<String>());
+        let store = self.database.clone().unwrap_or_else(|| format!("sqlite:{}", at("wardgate.db")));
+        let mut yaml = format!("store: {{ url: '{store}' }}\nupstreams:\n{}", upstreams.collect::<String>());
         if !self.more.contains("admin:") {
             let token = at("admin-token");
             yaml.push_str(&format!("admin: {{ listen: '127.0.0.1:0', token: {{ file: '{token}' }} }}\n"));

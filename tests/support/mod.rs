@@ -10,6 +10,8 @@ mod client;
 mod gate;
 mod idp;
 mod log;
+#[expect(dead_code, reason = "other tests use the rest of it")]
+pub(crate) mod postgres;
 
 use base64::Engine;
 use wardgate::cli::mock::{Faults, Options, Provider};

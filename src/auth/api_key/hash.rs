@@ -86,8 +86,7 @@ impl KeyHash {
             }
             HashMethod::Sha256 => Ok(KeyHash::Sha256(sha256(key.expose()))),
             HashMethod::HmacSha256 => {
-                let (id, pepper) = peppers.0.first().ok_or_else(|| VerifyError::UnknownPepper("none".into()))?;
-                Ok(KeyHash::HmacSha256 { pepper_id: id.clone(), mac: hmac_sha256(pepper, key.expose()) })
+                KeyHash::peppered(key, peppers).ok_or_else(|| VerifyError::UnknownPepper("none".into()))
             }
         }
     }
@@ -104,6 +103,17 @@ impl KeyHash {
                 Ok(same(mac, &hmac_sha256(pepper, key.expose())))
             }
         }
+    }
+
+    /// The HMAC under the pepper that new hashes get; `None` where none is configured.
+    pub(super) fn peppered(key: &Secret, peppers: &Peppers) -> Option<KeyHash> {
+        let (id, pepper) = peppers.0.first()?;
+        Some(KeyHash::HmacSha256 { pepper_id: id.clone(), mac: hmac_sha256(pepper, key.expose()) })
+    }
+
+    /// A hash that is fast to compare, for a key that cannot be guessed.
+    pub(super) fn fast(key: &Secret, peppers: &Peppers) -> KeyHash {
+        KeyHash::peppered(key, peppers).unwrap_or_else(|| KeyHash::Sha256(sha256(key.expose())))
     }
 
     /// Whether `verify` is slow enough to need a thread of its own.

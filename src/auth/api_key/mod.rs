@@ -1,10 +1,11 @@
 //! API keys: found by public id, then by digest, verified once, and remembered under the digest of the whole key.
 //!
-//! A cached answer never outlives the key's expiry, a change that the store announced, or its own time to live. A
-//! store that does not answer is told apart from a key that it does not know.
+//! A cached answer lives until the key's expiry or a change that the store announced. A store that does not answer is
+//! told apart from a key that it does not know.
 
 mod form;
 mod hash;
+mod verifiers;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,10 +17,14 @@ use moka::future::Cache;
 pub use self::form::BRAND_BYTES_MAX;
 pub use self::hash::{BCRYPT_COST_MAX, HashMethod, KeyHash, KeyHashError, Peppers, VerifyError};
 
+pub(super) use self::verifiers::Found as FoundVerifiers;
+
 use self::form::{BadChecksum, KeyForm};
+use super::epochs::{Epoch, Epochs};
 use super::hashing::HashThreads;
 use super::last_used::LastUsed;
-use super::remembered::Remembered;
+use super::lookups::Lookups;
+use super::remembered::{self, Remembered};
 use super::roll::Roll;
 use super::{AuthError, canary};
 use crate::clock::{Expiry, Timestamp};
@@ -27,7 +32,6 @@ use crate::digest::sha256;
 use crate::principal::{AuthMethod, Contact, CredentialId, Principal, PrincipalId, Proven};
 use crate::secret::Secret;
 use crate::store::{KeyLookup, KeyRecord, Store};
-use crate::tenant::TenantId;
 
 #[derive(Clone)]
 pub struct Config {
@@ -37,8 +41,6 @@ pub struct Config {
     pub peppers: Peppers,
     /// How many answers are remembered, good and bad together.
     pub cache_entries_max: u64,
-    /// How long a good answer is believed without asking the store again.
-    pub cache_ttl: Duration,
     /// How long an unknown key stays unknown; short, so that a new key works at once.
     pub unknown_ttl: Duration,
     /// How many bcrypt hashes may be computed at a time.
@@ -51,8 +53,6 @@ pub struct Config {
 pub const DEFAULT_BCRYPT_COST: u32 = 10;
 /// An entry takes about 400 bytes; a full cache some 40 MB.
 pub const DEFAULT_CACHE_ENTRIES_MAX: u64 = 100_000;
-/// A backstop behind the change feed, which announces what matters in well under a second.
-pub const DEFAULT_CACHE_TTL: Duration = Duration::from_secs(60);
 /// Promise R27: a key created after its id was cached as unknown works within 2 s.
 pub const DEFAULT_UNKNOWN_TTL: Duration = Duration::from_secs(1);
 /// A key that was not used for so long is hashed anew at its next use.
@@ -66,7 +66,6 @@ impl Default for Config {
             bcrypt_cost: DEFAULT_BCRYPT_COST,
             peppers: Peppers::default(),
             cache_entries_max: DEFAULT_CACHE_ENTRIES_MAX,
-            cache_ttl: DEFAULT_CACHE_TTL,
             unknown_ttl: DEFAULT_UNKNOWN_TTL,
             hash_threads: 1,
             canary_suspends_tenant: false,
@@ -79,6 +78,8 @@ pub struct NewKey {
     pub public_id: String,
     pub key: Secret,
     pub hash: KeyHash,
+    /// Stands beside a slow hash: 256 random bits cannot be guessed, so nothing slow has to protect them.
+    pub verifier: Option<KeyHash>,
 }
 
 /// Why no key could be made.
@@ -94,7 +95,8 @@ impl Config {
     pub fn generate(&self) -> Result<NewKey, GenerateError> {
         let (public_id, key) = form::generate(&self.brand).map_err(|_| GenerateError::Random)?;
         let hash = KeyHash::of(&key, self.hash, self.bcrypt_cost, &self.peppers).map_err(GenerateError::Hash)?;
-        Ok(NewKey { public_id, key, hash })
+        let verifier = hash.is_slow().then(|| KeyHash::fast(&key, &self.peppers));
+        Ok(NewKey { public_id, key, hash, verifier })
     }
 }
 
@@ -125,16 +127,25 @@ impl KeyRefusal {
 }
 
 /// The verifier of presented keys.
-pub struct ApiKeys {
+pub(super) struct ApiKeys {
     config: Config,
-    store: Arc<dyn Store>,
+    parts: Parts,
     answers: Remembered<[u8; 32], Answer>,
-    /// Which bcrypt hash a key was found to match, under the key's digest. An answer that ran out is looked up anew
-    /// without the hash being computed again, so that no busy key waits for bcrypt once a minute.
+    /// Which bcrypt hash a key was found to match, under the key's digest. An answer that was forgotten is looked up
+    /// anew without the hash being computed again, so that nobody waits for bcrypt because a tenant was renamed, or
+    /// because the store was away for long.
     proven: Cache<[u8; 32], Arc<str>>,
-    hashing: Arc<HashThreads>,
-    last_used: Arc<LastUsed>,
-    roll: Arc<Roll>,
+}
+
+/// What the keys share with the rest of authentication.
+pub(super) struct Parts {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) lookups: Arc<Lookups>,
+    pub(super) epochs: Arc<Epochs>,
+    pub(super) hashing: Arc<HashThreads>,
+    pub(super) last_used: Arc<LastUsed>,
+    pub(super) verifiers: Arc<FoundVerifiers>,
+    pub(super) roll: Arc<Roll>,
 }
 
 /// What is remembered of a presented key.
@@ -146,28 +157,32 @@ enum Answer {
 
 struct KnownKey {
     principal: Arc<Principal>,
+    epoch: Epoch,
     /// When its use was last handed on to be written, in Unix seconds.
     noted_at: AtomicI64,
 }
 
+impl remembered::Answer for Answer {
+    fn epoch(&self) -> Option<&Epoch> {
+        match self {
+            Answer::Known(known) => Some(&known.epoch),
+            Answer::Refused(_) => None,
+        }
+    }
+}
+
 impl ApiKeys {
-    pub(super) fn new(
-        config: Config,
-        store: Arc<dyn Store>,
-        last_used: Arc<LastUsed>,
-        hashing: Arc<HashThreads>,
-        roll: Arc<Roll>,
-    ) -> ApiKeys {
-        let (known, unknown) = (config.cache_ttl, config.unknown_ttl);
+    pub(super) fn new(config: Config, parts: Parts) -> ApiKeys {
+        let unknown = config.unknown_ttl;
         let answers = Remembered::new(config.cache_entries_max, move |answer| match answer {
-            Answer::Known(key) => known.min(time_left(key.principal.expiry)),
-            Answer::Refused(_) => unknown,
+            Answer::Known(key) => time_left(key.principal.expiry),
+            Answer::Refused(_) => Some(unknown),
         });
         let proven = Cache::builder().max_capacity(config.cache_entries_max).time_to_idle(PROVEN_IDLE_MAX).build();
-        ApiKeys { config, store, answers, proven, hashing, last_used, roll }
+        ApiKeys { config, parts, answers, proven }
     }
 
-    pub async fn authenticate(&self, key: &Secret, peer: IpAddr) -> Result<Arc<Principal>, AuthError> {
+    pub(super) async fn authenticate(&self, key: &Secret, peer: IpAddr) -> Result<Arc<Principal>, AuthError> {
         let text = std::str::from_utf8(key.expose()).map_err(|_| AuthError::Refused(KeyRefusal::Unknown))?;
         let form =
             KeyForm::parse(text, &self.config.brand).map_err(|BadChecksum| AuthError::Refused(KeyRefusal::Checksum))?;
@@ -176,20 +191,24 @@ impl ApiKeys {
         self.accept(answer, peer)
     }
 
-    /// Forgets what was known of keys and of tenants' keys that changed.
-    pub fn forget(&self, keys: Vec<String>, tenants: Vec<TenantId>) {
-        self.answers.forget_where(move |answer| match answer {
-            Answer::Known(known) => {
-                let principal = &known.principal;
-                keys.iter().any(|key| key == principal.id.as_str()) || tenants.contains(&principal.tenant.id)
-            }
+    /// Forgets what was known of the keys of principals that are `gone`, and every refusal: a new key, or an old one
+    /// that is good again, can make any of them untrue.
+    pub(super) async fn forget_where(&self, gone: impl Fn(&Principal) -> bool + Send + Sync + 'static) {
+        let gone = move |answer: &Answer| match answer {
+            Answer::Known(known) => gone(&known.principal),
             Answer::Refused(_) => true,
-        });
+        };
+        self.answers.forget_where(gone).await;
     }
 
     /// Forgets everything, because changes may have been missed.
-    pub fn forget_all(&self) {
-        self.answers.forget_all();
+    pub(super) async fn forget_all(&self) {
+        self.answers.forget_all().await;
+    }
+
+    /// How many answers are remembered, good and bad together.
+    pub(super) fn remembered(&self) -> u64 {
+        self.answers.len()
     }
 
     /// The last checks, made at every use of a remembered answer.
@@ -204,7 +223,7 @@ impl ApiKeys {
         }
         let noted_at = known.noted_at.load(Ordering::Relaxed);
         if now.0 > noted_at && known.noted_at.swap(now.0, Ordering::Relaxed) == noted_at {
-            self.last_used.note(known.principal.id.as_str(), now, peer);
+            self.parts.last_used.note(known.principal.id.as_str(), now, peer);
         }
         Ok(known.principal.clone())
     }
@@ -216,8 +235,7 @@ impl ApiKeys {
         form: &KeyForm<'_>,
         peer: IpAddr,
     ) -> Result<Answer, AuthError> {
-        let found = self.store.find_keys(vec![self.lookup(key, form)]).await.map_err(AuthError::unavailable)?;
-        let records = found.into_iter().next().unwrap_or(Ok(Vec::new())).map_err(AuthError::unavailable)?;
+        let records = self.parts.lookups.find(self.lookup(key, form)).await?;
         let mut refusal = if records.is_empty() { KeyRefusal::Unknown } else { KeyRefusal::Secret };
         let mut undecided = None;
         for record in records {
@@ -228,7 +246,7 @@ impl ApiKeys {
             }
             match self.matches(&record, key, digest).await {
                 Ok(true) if record.canary => {
-                    canary::raise(&record, peer, self.config.canary_suspends_tenant, self.store.as_ref()).await;
+                    canary::raise(&record, peer, self.config.canary_suspends_tenant, self.parts.store.as_ref()).await;
                     return Ok(Answer::Refused(KeyRefusal::Canary));
                 }
                 Ok(true) => return Ok(Answer::Known(Arc::new(self.known(record)?))),
@@ -248,15 +266,19 @@ impl ApiKeys {
         if !hash.is_slow() {
             return hash.verify(key, &self.config.peppers).map_err(AuthError::undecided);
         }
+        if let Some(matches) = verifiers::verify(record, key, &self.config.peppers) {
+            return Ok(matches);
+        }
         let stored = hash.to_string();
         if self.proven.get(&digest).await.is_some_and(|proven| *proven == *stored) {
             return Ok(true);
         }
         let presented = key.clone();
         let compare = move || hash.verify(&presented, &Peppers::default());
-        let matches =
-            self.hashing.run(record.tenant.id.as_str(), &record.id, compare).await?.map_err(AuthError::undecided)?;
+        let (party, subject) = (record.tenant.id.as_str(), Some(record.id.as_str()));
+        let matches = self.parts.hashing.run(party, subject, compare).await?.map_err(AuthError::undecided)?;
         if matches {
+            self.parts.verifiers.note(record, key, &self.config.peppers);
             self.proven.insert(digest, stored.into()).await;
         }
         Ok(matches)
@@ -276,6 +298,7 @@ impl ApiKeys {
     }
 
     fn known(&self, record: KeyRecord) -> Result<KnownKey, AuthError> {
+        let epoch = self.parts.epochs.of(&record.tenant);
         let principal = Principal::new(Proven {
             id: PrincipalId::parse(&record.id).map_err(AuthError::undecided)?,
             tenant: record.tenant,
@@ -287,14 +310,20 @@ impl ApiKeys {
             contact: Contact::default(),
         });
         let noted_at = AtomicI64::new(record.last_used_at.map_or(0, |at| at.0));
-        Ok(KnownKey { principal: self.roll.enter(principal), noted_at })
+        Ok(KnownKey { principal: self.parts.roll.enter(principal), epoch, noted_at })
     }
 }
 
 /// No entry needs to outlive its credential; expiry is checked at each hit all the same.
-pub(super) fn time_left(expiry: Expiry) -> Duration {
+pub(super) fn time_left(expiry: Expiry) -> Option<Duration> {
     match expiry {
-        Expiry::Never => Duration::MAX,
-        Expiry::At(end) => Duration::from_secs(u64::try_from(end.0 - Timestamp::now().0).unwrap_or(0) + 1),
+        Expiry::Never => None,
+        Expiry::At(end) => {
+            let left = u64::try_from(end.0.saturating_sub(Timestamp::now().0)).unwrap_or(0);
+            Some(Duration::from_secs(left.min(TIME_LEFT_MAX) + 1))
+        }
     }
 }
+
+/// The cache counts no further than some centuries; ten years are as good as any.
+const TIME_LEFT_MAX: u64 = 10 * 366 * 24 * 3600;

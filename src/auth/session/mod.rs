@@ -215,11 +215,8 @@ impl Sessions {
             SessionError::Hashing(AuthError::Undecided(format!("a password's hash is malformed: {error}")))
         })?;
         let compare = move || hash.verify(&password, &Peppers::default());
-        let outcome = self
-            .hashing
-            .run(LOGINS, &lockout::network(peer).to_string(), compare)
-            .await
-            .map_err(SessionError::Hashing)?;
+        let network = lockout::network(peer).to_string();
+        let outcome = self.hashing.run(LOGINS, Some(&network), compare).await.map_err(SessionError::Hashing)?;
         let matches = outcome.map_err(|error| SessionError::Hashing(AuthError::undecided(error)))?;
         Ok(matches && user.is_some())
     }

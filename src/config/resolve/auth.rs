@@ -176,7 +176,6 @@ impl Resolver<'_> {
             bcrypt_cost,
             peppers,
             cache_entries_max: raw.cache_entries_max.unwrap_or(defaults.cache_entries_max),
-            cache_ttl: raw.cache_ttl.map_or(defaults.cache_ttl, |span| span.0),
             unknown_ttl: raw.unknown_ttl.map_or(defaults.unknown_ttl, |span| span.0),
             hash_threads: raw.hash_threads.unwrap_or(cores() / 2).max(1),
             canary_suspends_tenant: raw.canary_suspends_tenant.unwrap_or(defaults.canary_suspends_tenant),

@@ -27,8 +27,16 @@ impl Change {
         self.query(sql, parameters).await?.iter().map(T::read).collect()
     }
 
+    /// As `all`, by a name that a caller gave. The engine takes no text with a NUL in it, and no row has such a name.
+    pub(super) async fn named<T: Record>(&self, sql: &str, name: &str) -> Result<Vec<T>, StoreError> {
+        if name.contains('\0') {
+            return Ok(Vec::new());
+        }
+        self.all(sql, &[(&name, Type::TEXT)]).await
+    }
+
     /// How many rows a statement answers: for one that writes, those that it tells with RETURNING.
-    pub(super) async fn run(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<usize, StoreError> {
+    pub(super) async fn write(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<usize, StoreError> {
         Ok(self.query(sql, parameters).await?.len())
     }
 
@@ -64,7 +72,7 @@ impl<'a> Word<'a> {
         given.check()?;
         change.hold_name("idempotency key", &given.key).await?;
         let kept_since = Moment(Timestamp(Timestamp::now().0.saturating_sub(rules::ONCE_SECONDS)));
-        change.run(FORGET_ONCE, &[(&kept_since, Type::TIMESTAMPTZ)]).await?;
+        change.write(FORGET_ONCE, &[(&kept_since, Type::TIMESTAMPTZ)]).await?;
         let found = change.query(MADE_ONCE, &[(&given.key, Type::TEXT)]).await?;
         let fingerprint = rules::fingerprint(kind, given);
         let made = rules::made_before(&fingerprint, found.first().map(|row: &Row| (row.get(0), row.get(1))))?;
@@ -85,7 +93,7 @@ impl<'a> Word<'a> {
             (&id as _, Type::TEXT),
             (&now as _, Type::TIMESTAMPTZ),
         ];
-        match change.run(REMEMBER_ONCE, &row).await? {
+        match change.write(REMEMBER_ONCE, &row).await? {
             1 => Ok(()),
             // The word stands for something beyond this reach.
             _ => Err(StoreError::Repeated),

@@ -13,7 +13,8 @@ use super::rows::Moment;
 use crate::clock::Timestamp;
 use crate::store::rows::Record;
 use crate::store::{
-    Candidates, Change, Feed, Gate, KeyLookup, KeyRecord, KeyUse, KeyVerifier, Position, StoreError, TenantRef, rules,
+    Candidates, Change, Feed, Gate, Hearing, KeyLookup, KeyRecord, KeyUse, KeyVerifier, Outage, Position, StoreError,
+    TenantRef, rules,
 };
 use crate::tenant::Tenant;
 
@@ -21,14 +22,15 @@ use crate::tenant::Tenant;
 impl Gate for Postgres {
     async fn find_keys(&self, lookups: Vec<KeyLookup>) -> Result<Vec<Candidates>, StoreError> {
         lookups.iter().try_for_each(KeyLookup::check)?;
-        if lookups.is_empty() {
-            return Ok(Vec::new());
+        if lookups.iter().all(KeyLookup::is_empty) {
+            return Ok(lookups.iter().map(|_| Ok(Vec::new())).collect());
         }
-        let public_ids: Vec<&String> = lookups.iter().flat_map(|lookup| &lookup.public_ids).collect();
-        let hashes: Vec<&String> = lookups.iter().flat_map(|lookup| &lookup.hashes).collect();
-        let ids: Vec<&String> = lookups.iter().flat_map(|lookup| &lookup.ids).collect();
+        let public_ids: Vec<&str> = named(lookups.iter().flat_map(|lookup| &lookup.public_ids));
+        let hashes: Vec<&str> = named(lookups.iter().flat_map(|lookup| &lookup.hashes));
+        let ids: Vec<&str> = named(lookups.iter().flat_map(|lookup| &lookup.ids));
         self.lookups.fetch_add(1, Ordering::Relaxed);
-        let fields = [(&public_ids as _, Type::TEXT_ARRAY), (&hashes as _, Type::TEXT_ARRAY), (&ids as _, Type::TEXT_ARRAY)];
+        let fields =
+            [(&public_ids as _, Type::TEXT_ARRAY), (&hashes as _, Type::TEXT_ARRAY), (&ids as _, Type::TEXT_ARRAY)];
         let rows = self.pool.query(FIND_KEYS, &fields).await?;
         let found: Vec<Found<'_>> = rows.iter().map(Found::of).collect();
         Ok(lookups.iter().map(|lookup| candidates(lookup, &found)).collect())
@@ -57,7 +59,7 @@ impl Gate for Postgres {
         }
         let since = since.map(|Position(transaction)| i64::try_from(transaction).unwrap_or(i64::MAX));
         let rows = self.pool.query(CHANGES, &[(&since, Type::INT8), (&(CHANGES_MAX + 1), Type::INT4)]).await?;
-        let first = rows.first().ok_or(StoreError::Unavailable(super::odd()))?;
+        let Some(first) = rows.first() else { return Err(StoreError::Unavailable(Outage::Worker)) };
         let next = Position(u64::try_from(first.get::<_, i64>("next")).unwrap_or(0));
         let changes = rows.iter().filter(|row| row.get::<_, Option<i64>>("seq").is_some());
         let changes = changes.map(Change::read).collect::<Result<Vec<Change>, StoreError>>()?;
@@ -72,6 +74,10 @@ impl Gate for Postgres {
         self.listener.listen(heard).await;
     }
 
+    fn hearing(&self) -> Hearing {
+        self.listener.hearing()
+    }
+
     async fn revoked_tokens(&self, _: Timestamp) -> Result<Vec<String>, StoreError> {
         let rows = self.pool.query(REVOKED_TOKENS, &[]).await?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
@@ -84,7 +90,8 @@ impl Gate for Postgres {
         let ids: Vec<&String> = used.iter().map(|used| &used.id).collect();
         let at: Vec<Moment> = used.iter().map(|used| Moment(used.at)).collect();
         let from: Vec<&String> = used.iter().map(|used| &used.from).collect();
-        let fields = [(&ids as _, Type::TEXT_ARRAY), (&at as _, Type::TIMESTAMPTZ_ARRAY), (&from as _, Type::TEXT_ARRAY)];
+        let fields =
+            [(&ids as _, Type::TEXT_ARRAY), (&at as _, Type::TIMESTAMPTZ_ARRAY), (&from as _, Type::TEXT_ARRAY)];
         self.pool.query(TOUCH_KEYS, &fields).await.map(drop)
     }
 
@@ -108,6 +115,11 @@ impl Gate for Postgres {
     }
 }
 
+/// The engine takes no text with a NUL in it, and no row has such a name: one caller's spoils no other's lookup.
+fn named<'a>(texts: impl Iterator<Item = &'a String>) -> Vec<&'a str> {
+    texts.map(String::as_str).filter(|text| !text.contains('\0')).collect()
+}
+
 /// A row of the answer to many lookups, with what it was found by.
 struct Found<'a> {
     public_id: Option<&'a str>,
@@ -124,9 +136,7 @@ impl<'a> Found<'a> {
 
     fn answers(&self, lookup: &KeyLookup) -> bool {
         let names = |field: &[String], found: Option<&str>| found.is_some_and(|found| field.iter().any(|f| f == found));
-        names(&lookup.public_ids, self.public_id)
-            || names(&lookup.hashes, self.hash)
-            || names(&lookup.ids, self.id)
+        names(&lookup.public_ids, self.public_id) || names(&lookup.hashes, self.hash) || names(&lookup.ids, self.id)
     }
 }
 

@@ -75,7 +75,8 @@ impl Keys for Postgres {
                 return Ok(key);
             }
             rules::refuse_revoked(&key)?;
-            let (scopes, models) = (update.scopes.clone().unwrap_or(key.scopes), update.models.clone().unwrap_or(key.models));
+            let (scopes, models) =
+                (update.scopes.clone().unwrap_or(key.scopes), update.models.clone().unwrap_or(key.models));
             let (name, ends) = (update.name.clone().unwrap_or(key.name), end(update.expiry.unwrap_or(key.expiry)));
             let scopes: Vec<&str> = scopes.iter().collect();
             let row = [
@@ -85,7 +86,7 @@ impl Keys for Postgres {
                 (&models.names() as _, Type::TEXT_ARRAY),
                 (&ends as _, Type::TIMESTAMPTZ),
             ];
-            change.run(UPDATE, &row).await?;
+            change.write(UPDATE, &row).await?;
             key_by_id(&change, &key.id).await
         })
     }
@@ -101,7 +102,7 @@ impl Keys for Postgres {
             let old = key_named(&change, id_or_public_id, TO_UPDATE).await?;
             let new = insert_key(&change, &rules::new_id(), &rules::successor(&old, rotation)?).await?;
             let ends = Moment(rotation.old_ends);
-            change.run(EXPIRE, &[(&old.id, Type::TEXT), (&ends, Type::TIMESTAMPTZ)]).await?;
+            change.write(EXPIRE, &[(&old.id, Type::TEXT), (&ends, Type::TIMESTAMPTZ)]).await?;
             Ok((new, key_by_id(&change, &old.id).await?))
         })
     }
@@ -116,7 +117,7 @@ impl Keys for Postgres {
             let key = key_named(&change, id_or_public_id, TO_UPDATE).await?;
             rules::check_version(key.version, expected)?;
             let now = Moment(Timestamp::now());
-            change.run(REVOKE, &[(&key.id, Type::TEXT), (&now, Type::TIMESTAMPTZ)]).await?;
+            change.write(REVOKE, &[(&key.id, Type::TEXT), (&now, Type::TIMESTAMPTZ)]).await?;
             key_by_id(&change, &key.id).await
         })
     }
@@ -124,9 +125,9 @@ impl Keys for Postgres {
 
 /// The key of this id or, where no id is that, the only one of this public id; by a query for each.
 async fn key_named(change: &Change, name: &str, [by_id, by_prefix]: [&str; 2]) -> Result<KeyRecord, StoreError> {
-    match change.all(by_id, &[(&name, Type::TEXT)]).await?.pop() {
+    match change.named(by_id, name).await?.pop() {
         Some(key) => Ok(key),
-        None => rules::only_one(change.all(by_prefix, &[(&name, Type::TEXT)]).await?),
+        None => rules::only_one(change.named(by_prefix, name).await?),
     }
 }
 
@@ -155,7 +156,7 @@ async fn insert_key(change: &Change, id: &str, new: &NewKey) -> Result<KeyRecord
         (&new.created_by as _, Type::TEXT),
         (&new.canary as _, Type::BOOL),
     ];
-    match change.run(INSERT, &row).await? {
+    match change.write(INSERT, &row).await? {
         1 => key_by_id(change, id).await,
         _ => Err(rules::hash_taken()),
     }
@@ -172,9 +173,8 @@ const INSERT: &str = "INSERT INTO api_keys \
      (id, tenant_id, key_prefix, hashed_key, verifier, name, scopes, models, expires_at, created_at, created_by, \
      canary) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING RETURNING id";
 const CURSOR: &str = "SELECT created_at::text FROM api_keys WHERE id = $1";
-pub(super) const LIST: &str = select_keys!(
-    "WHERE (k.created_at, k.id) > ($1::text::timestamptz, $2) ORDER BY k.created_at, k.id LIMIT $3"
-);
+pub(super) const LIST: &str =
+    select_keys!("WHERE (k.created_at, k.id) > ($1::text::timestamptz, $2) ORDER BY k.created_at, k.id LIMIT $3");
 pub(super) const LIST_OF_TENANT: &str = select_keys!(
     "WHERE k.tenant_id = $4 AND (k.created_at, k.id) > ($1::text::timestamptz, $2) \
      ORDER BY k.created_at, k.id LIMIT $3"

@@ -20,6 +20,9 @@ pub(super) async fn span(change: &Change, cursor: &str, page: &Page) -> Result<S
     let Some(after_id) = page.after.clone() else {
         return Ok(Span { after_at: "-infinity".to_owned(), after_id: String::new(), limit });
     };
+    if after_id.contains('\0') {
+        return Err(StoreError::NotFound("cursor"));
+    }
     let found = change.query(cursor, &[(&after_id, Type::TEXT)]).await?;
     let after_at = found.first().ok_or(StoreError::NotFound("cursor"))?.get(0);
     Ok(Span { after_at, after_id, limit })

@@ -64,7 +64,7 @@ impl Sessions for Postgres {
                     Ok(Refreshed::Done { user: Box::new(user), family })
                 }
                 Standing::Reused => {
-                    end_family(&change, reach, &family, now, access_until).await?;
+                    end_family(&change, &family, now, access_until).await?;
                     Ok(Refreshed::Reused { family, user: token.user })
                 }
                 Standing::Good | Standing::Over => Ok(Refreshed::Refused),
@@ -73,23 +73,18 @@ impl Sessions for Postgres {
     }
 
     async fn end_session(&self, reach: &Reach, family: &str, access_until: Timestamp) -> Result<(), StoreError> {
-        within!(self, reach, |change| end_family(&change, reach, family, Timestamp::now(), access_until).await)
+        within!(self, reach, |change| end_family(&change, family, Timestamp::now(), access_until).await)
     }
 
     async fn revoke_token(&self, jti: &str, expires_at: Timestamp) -> Result<(), StoreError> {
-        within!(self, &Reach::Platform, |change| deny(&change, jti, Timestamp::now(), expires_at).await)
+        within!(self, &Reach::Platform, |change| deny(&change, jti, expires_at).await)
     }
 }
 
 /// Ends every session of a user that did not end before.
-pub(super) async fn end_sessions_of(
-    change: &Change,
-    reach: &Reach,
-    user: &str,
-    access_until: Timestamp,
-) -> Result<(), StoreError> {
+pub(super) async fn end_sessions_of(change: &Change, user: &str, access_until: Timestamp) -> Result<(), StoreError> {
     for row in change.query(FAMILIES_OF_USER, &[(&user, Type::TEXT)]).await? {
-        end_family(change, reach, row.get(0), Timestamp::now(), access_until).await?;
+        end_family(change, row.get(0), Timestamp::now(), access_until).await?;
     }
     Ok(())
 }
@@ -117,10 +112,10 @@ async fn exchange(
 ) -> Result<(), StoreError> {
     let at = Moment(now);
     if let Some(unused) = &token.successor {
-        change.run(REVOKE_ONE, &[(unused, Type::TEXT), (&at, Type::TIMESTAMPTZ)]).await?;
+        change.write(REVOKE_ONE, &[(unused, Type::TEXT), (&at, Type::TIMESTAMPTZ)]).await?;
     }
     let row = [(&token.id as _, Type::TEXT), (&at as _, Type::TIMESTAMPTZ), (&next.id as _, Type::TEXT)];
-    change.run(USE, &row).await?;
+    change.write(USE, &row).await?;
     insert_refresh(change, next, &token.family, user, now).await
 }
 
@@ -132,7 +127,7 @@ async fn insert_refresh(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let kept_since = Moment(Timestamp(now.0.saturating_sub(rules::KEPT_SECONDS)));
-    change.run(FORGET_ENDED, &[(&kept_since, Type::TIMESTAMPTZ)]).await?;
+    change.write(FORGET_ENDED, &[(&kept_since, Type::TIMESTAMPTZ)]).await?;
     let row = [
         (&token.id as _, Type::TEXT),
         (&family as _, Type::TEXT),
@@ -141,7 +136,7 @@ async fn insert_refresh(
         (&Moment(token.expires_at) as _, Type::TIMESTAMPTZ),
         (&Moment(now) as _, Type::TIMESTAMPTZ),
     ];
-    match change.run(INSERT, &row).await? {
+    match change.write(INSERT, &row).await? {
         1 => Ok(()),
         _ => Err(StoreError::Conflict("a refresh token with this id is stored already".to_owned())),
     }
@@ -156,23 +151,14 @@ async fn is_denied(change: &Change, reach: &Reach, names: &[&str; 2], now: Times
     Ok(!found.is_empty())
 }
 
-async fn end_family(
-    change: &Change,
-    reach: &Reach,
-    family: &str,
-    now: Timestamp,
-    access_until: Timestamp,
-) -> Result<(), StoreError> {
+async fn end_family(change: &Change, family: &str, now: Timestamp, access_until: Timestamp) -> Result<(), StoreError> {
     change.hold_name("family", family).await?;
-    change.run(REVOKE_FAMILY, &[(&family, Type::TEXT), (&Moment(now), Type::TIMESTAMPTZ)]).await?;
-    change.reach(&Reach::Platform).await?;
-    deny(change, family, now, access_until).await?;
-    change.reach(reach).await
+    change.write(REVOKE_FAMILY, &[(&family, Type::TEXT), (&Moment(now), Type::TIMESTAMPTZ)]).await?;
+    deny(change, family, access_until).await
 }
 
-async fn deny(change: &Change, id: &str, now: Timestamp, until: Timestamp) -> Result<(), StoreError> {
-    change.run(FORGET_DENIED, &[(&Moment(now), Type::TIMESTAMPTZ)]).await?;
-    change.run(DENY, &[(&id, Type::TEXT), (&Moment(until), Type::TIMESTAMPTZ)]).await.map(drop)
+async fn deny(change: &Change, id: &str, until: Timestamp) -> Result<(), StoreError> {
+    change.write(DENY, &[(&id, Type::TEXT), (&Moment(until), Type::TIMESTAMPTZ)]).await.map(drop)
 }
 
 const INSERT: &str = "INSERT INTO refresh_tokens (id, family, tenant_id, user_id, expires_at, created_at) \
@@ -190,7 +176,4 @@ pub(super) const FAMILIES_OF_USER: &str =
 /// A few at a time, and none that another transaction holds: nobody waits for the tidying up.
 pub(super) const FORGET_ENDED: &str = "DELETE FROM refresh_tokens WHERE id IN (SELECT id FROM refresh_tokens \
      WHERE expires_at < $1 ORDER BY expires_at LIMIT 100 FOR UPDATE SKIP LOCKED)";
-pub(super) const FORGET_DENIED: &str = "DELETE FROM revoked_tokens WHERE jti IN (SELECT jti FROM revoked_tokens \
-     WHERE expires_at <= $1 ORDER BY expires_at LIMIT 100 FOR UPDATE SKIP LOCKED)";
-const DENY: &str = "INSERT INTO revoked_tokens (jti, expires_at) VALUES ($1, $2) \
-     ON CONFLICT (jti) DO UPDATE SET expires_at = greatest(revoked_tokens.expires_at, excluded.expires_at)";
+const DENY: &str = "SELECT wardgate_revoke_token($1, $2)";

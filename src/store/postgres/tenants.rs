@@ -5,10 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio_postgres::types::Type;
 
-use super::{Postgres, failure};
 use super::change::{Change, Word, json, within};
 use super::paging::{Span, span};
 use super::rows::Moment;
+use super::{Postgres, failure};
 use crate::clock::Timestamp;
 use crate::store::rows::{select_tenants, tenant_columns};
 use crate::store::{Created, NewTenant, Once, Page, Reach, StoreError, TenantUpdate, Tenants, rules};
@@ -39,7 +39,7 @@ impl Tenants for Postgres {
             Ok(())
         })?;
         within!(self, &Reach::Platform, |change| {
-            change.run(ACTIVATE, &[(&id.as_str(), Type::TEXT)]).await?;
+            change.write(ACTIVATE, &[(&id.as_str(), Type::TEXT)]).await?;
             tenant_named(&change, id.as_str(), Hold::Nothing).await
         })
     }
@@ -77,7 +77,7 @@ impl Tenants for Postgres {
             let status = update.status.map(TenantStatus::as_str);
             let id = tenant.id.as_str();
             let row = [(&id as _, Type::TEXT), (&update.name as _, Type::TEXT), (&policy as _, Type::JSONB)];
-            change.run(UPDATE, &[&row[..], &[(&status as _, Type::TEXT)]].concat()).await?;
+            change.write(UPDATE, &[&row[..], &[(&status as _, Type::TEXT)]].concat()).await?;
             tenant_named(&change, id, Hold::Nothing).await
         })
     }
@@ -86,7 +86,7 @@ impl Tenants for Postgres {
         within!(self, &Reach::Platform, |change| {
             rules::refuse_undeleted(&*tenant_named(&change, id.as_str(), Hold::Update).await?)?;
             for sql in PURGE {
-                change.run(sql, &[(&id.as_str(), Type::TEXT)]).await?;
+                change.write(sql, &[(&id.as_str(), Type::TEXT)]).await?;
             }
             Ok(())
         })
@@ -111,7 +111,7 @@ pub(super) async fn tenant_named(change: &Change, name: &str, hold: Hold) -> Res
         Hold::Update => [BY_ID_TO_UPDATE, BY_SLUG_TO_UPDATE],
     };
     for sql in [by_id, by_slug] {
-        if let Some(tenant) = change.all(sql, &[(&name, Type::TEXT)]).await?.pop() {
+        if let Some(tenant) = change.named(sql, name).await?.pop() {
             return Ok(Arc::new(tenant));
         }
     }
@@ -136,7 +136,7 @@ async fn insert_tenant(change: &Change, id: &str, new: &NewTenant) -> Result<Arc
         (&policy as _, Type::JSONB),
         (&now as _, Type::TIMESTAMPTZ),
     ];
-    if change.run(INSERT, &row).await? == 1 {
+    if change.write(INSERT, &row).await? == 1 {
         return tenant_named(change, id, Hold::Nothing).await;
     }
     let same_slug = change.query(BY_SLUG, &[(&slug, Type::TEXT)]).await?;
@@ -146,7 +146,7 @@ async fn insert_tenant(change: &Change, id: &str, new: &NewTenant) -> Result<Arc
 /// One that an earlier attempt made for this tenant is found; anybody else's is not taken over.
 async fn make_schema(change: &Change, tenant: &Tenant) -> Result<(), StoreError> {
     let id = tenant.id.as_str();
-    match (change.run(MAKE_SCHEMA, &[(&id, Type::TEXT)]).await, &tenant.db_schema_name) {
+    match (change.write(MAKE_SCHEMA, &[(&id, Type::TEXT)]).await, &tenant.db_schema_name) {
         (Err(error), Some(name)) if failure::is_duplicate_schema(&error) => Err(rules::schema_taken(name)),
         (outcome, _) => outcome.map(drop),
     }
@@ -155,9 +155,8 @@ async fn make_schema(change: &Change, tenant: &Tenant) -> Result<(), StoreError>
 const INSERT: &str = "INSERT INTO tenants (id, slug, name, db_schema_name, status, policy, created_at) \
      VALUES ($1, $2, $3, $4, 'pending_provisioning', $5, $6) ON CONFLICT DO NOTHING RETURNING id";
 const CURSOR: &str = "SELECT created_at::text FROM tenants WHERE id = $1";
-pub(super) const LIST: &str = select_tenants!(
-    "WHERE (t.created_at, t.id) > ($1::text::timestamptz, $2) ORDER BY t.created_at, t.id LIMIT $3"
-);
+pub(super) const LIST: &str =
+    select_tenants!("WHERE (t.created_at, t.id) > ($1::text::timestamptz, $2) ORDER BY t.created_at, t.id LIMIT $3");
 pub(super) const BY_ID: &str = select_tenants!("WHERE t.id = $1");
 const BY_ID_TO_SHARE: &str = select_tenants!("WHERE t.id = $1 FOR SHARE");
 const BY_ID_TO_UPDATE: &str = select_tenants!("WHERE t.id = $1 FOR UPDATE");
@@ -169,10 +168,9 @@ const ACTIVATE: &str = "UPDATE tenants SET status = 'active', version = version 
      WHERE id = $1 AND status = 'pending_provisioning'";
 const UPDATE: &str = "UPDATE tenants SET name = coalesce($2, name), policy = coalesce($3, policy), \
      status = coalesce($4, status), version = version + 1 WHERE id = $1";
-/// What refers to others goes first.
-const PURGE: [&str; 5] = [
+/// Refresh tokens go with their users.
+const PURGE: [&str; 4] = [
     "SELECT wardgate_drop_schema($1)",
-    "DELETE FROM refresh_tokens WHERE tenant_id = $1",
     "DELETE FROM users WHERE tenant_id = $1",
     "DELETE FROM api_keys WHERE tenant_id = $1",
     "UPDATE tenants SET db_schema_name = NULL, version = version + 1 WHERE id = $1 AND db_schema_name IS NOT NULL",

@@ -77,7 +77,7 @@ impl Users for Postgres {
             let user = user_by_id(&change, id, Hold::Update).await?;
             rules::check_version(user.version, expected)?;
             if update.ends_sessions(&user) {
-                end_sessions_of(&change, reach, id, access_until).await?;
+                end_sessions_of(&change, id, access_until).await?;
             }
             if !update.changes(&user) {
                 return Ok(user);
@@ -91,7 +91,7 @@ impl Users for Postgres {
                 (&status as _, Type::TEXT),
                 (&update.hashed_password as _, Type::TEXT),
             ];
-            change.run(UPDATE, &row).await?;
+            change.write(UPDATE, &row).await?;
             user_by_id(&change, id, Hold::Nothing).await
         })
     }
@@ -99,7 +99,7 @@ impl Users for Postgres {
     async fn note_login(&self, tenant: &TenantId, user: &str, at: Timestamp) -> Result<(), StoreError> {
         within!(self, &Reach::Tenant(tenant.clone()), |change| {
             let row = [(&user as _, Type::TEXT), (&Moment(at) as _, Type::TIMESTAMPTZ)];
-            change.run(NOTE_LOGIN, &row).await.map(drop)
+            change.write(NOTE_LOGIN, &row).await.map(drop)
         })
     }
 }
@@ -110,7 +110,7 @@ pub(super) async fn user_by_id(change: &Change, id: &str, hold: Hold) -> Result<
         Hold::Share => BY_ID_TO_SHARE,
         Hold::Update => BY_ID_TO_UPDATE,
     };
-    change.all(sql, &[(&id, Type::TEXT)]).await?.pop().ok_or(StoreError::NotFound("user"))
+    change.named(sql, id).await?.pop().ok_or(StoreError::NotFound("user"))
 }
 
 async fn insert_user(change: &Change, id: &str, new: &NewUser) -> Result<UserRecord, StoreError> {
@@ -125,7 +125,7 @@ async fn insert_user(change: &Change, id: &str, new: &NewUser) -> Result<UserRec
         (&scopes as _, Type::TEXT_ARRAY),
         (&now as _, Type::TIMESTAMPTZ),
     ];
-    match change.run(INSERT, &row).await? {
+    match change.write(INSERT, &row).await? {
         1 => user_by_id(change, id, Hold::Nothing).await,
         _ => Err(rules::address_taken(&tenant)),
     }
@@ -134,9 +134,8 @@ async fn insert_user(change: &Change, id: &str, new: &NewUser) -> Result<UserRec
 const INSERT: &str = "INSERT INTO users (id, tenant_id, email, name, hashed_password, scopes, status, created_at) \
      VALUES ($1, $2, $3, $4, $5, $6, 'active', $7) ON CONFLICT DO NOTHING RETURNING id";
 const CURSOR: &str = "SELECT created_at::text FROM users WHERE id = $1";
-pub(super) const LIST: &str = select_users!(
-    "WHERE (u.created_at, u.id) > ($1::text::timestamptz, $2) ORDER BY u.created_at, u.id LIMIT $3"
-);
+pub(super) const LIST: &str =
+    select_users!("WHERE (u.created_at, u.id) > ($1::text::timestamptz, $2) ORDER BY u.created_at, u.id LIMIT $3");
 pub(super) const LIST_OF_TENANT: &str = select_users!(
     "WHERE u.tenant_id = $4 AND (u.created_at, u.id) > ($1::text::timestamptz, $2) \
      ORDER BY u.created_at, u.id LIMIT $3"

@@ -48,3 +48,15 @@ pub enum Feed {
     /// exchanged for an older one. Anything may have changed. Forget everything, and go on from `next`.
     Lost { next: Position },
 }
+
+/// For stores that tests make up.
+#[cfg(test)]
+impl Position {
+    pub(crate) fn of(number: u64) -> Position {
+        Position(number)
+    }
+
+    pub(crate) fn number(self) -> u64 {
+        self.0
+    }
+}

@@ -14,7 +14,7 @@ use super::{Sqlite, engine, find_tenant};
 use crate::clock::Timestamp;
 use crate::store::rows::{select_keys, tenant_columns};
 use crate::store::{
-    Candidates, Change, Feed, Gate, KeyLookup, KeyUse, KeyVerifier, Position, StoreError, TenantRef, rules,
+    Candidates, Change, Feed, Gate, Hearing, KeyLookup, KeyUse, KeyVerifier, Position, StoreError, TenantRef, rules,
 };
 use crate::tenant::Tenant;
 
@@ -77,6 +77,11 @@ impl Gate for Sqlite {
             }
             tokio::time::sleep(WATCH_INTERVAL).await;
         }
+    }
+
+    /// Whoever has the file sees its counter.
+    fn hearing(&self) -> Hearing {
+        Hearing::Listening
     }
 
     async fn revoked_tokens(&self, now: Timestamp) -> Result<Vec<String>, StoreError> {

@@ -5,17 +5,14 @@
 use rusqlite::Connection;
 
 use super::engine;
+use crate::store::migrations::Migrations;
 use crate::store::{Outage, StoreError};
 
 /// Makes the schema where the file is empty; otherwise it must be exactly this build's.
 pub(super) fn make_or_check(connection: &mut Connection) -> Result<(), StoreError> {
-    let (found, wanted) = (version(connection)?, newest());
-    if found == Version::Empty {
-        return run(connection);
-    }
-    match found.number() {
-        found if found < wanted => Err(StoreError::SchemaTooOld { found, wanted }),
-        _ => Ok(()),
+    match version(connection)? {
+        Version::Empty => run(connection),
+        Version::At(found) => ours().check(found),
     }
 }
 
@@ -30,13 +27,12 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<Vec<String>, StoreE
 
 /// Names of the migrations that have not run, in their order.
 pub(super) fn pending(connection: &Connection) -> Result<Vec<String>, StoreError> {
-    let found = version(connection)?.number();
-    Ok(ours().into_iter().filter(|migration| i64::from(migration.version()) > found).map(|m| m.to_string()).collect())
+    Ok(ours().names_after(version(connection)?.number()))
 }
 
 /// Names of all migrations that this build knows, in their order.
 pub(super) fn all() -> Vec<String> {
-    ours().iter().map(ToString::to_string).collect()
+    ours().names_after(0)
 }
 
 /// All that is pending in one transaction, so that a failure leaves the schema as it was. Where another process was
@@ -88,13 +84,12 @@ impl Version {
 fn version(connection: &Connection) -> Result<Version, StoreError> {
     let others: i64 = connection.query_row(OTHER_TABLES, [], |row| row.get(0)).map_err(engine)?;
     let has_history: bool = connection.query_row(HAS_HISTORY, [], |row| row.get(0)).map_err(engine)?;
-    let applied = if has_history { history(connection)? } else { Vec::new() };
-    match applied.last() {
-        None if others == 0 => Ok(Version::Empty),
-        None => Err(StoreError::SchemaForeign),
-        Some(&(found, _)) if found > newest() => Err(StoreError::SchemaTooNew { found, wanted: newest() }),
-        Some(&(found, _)) if is_ours(&applied) => Ok(Version::At(found)),
-        Some(_) => Err(StoreError::SchemaForeign),
+    let history = if has_history { history(connection)? } else { Vec::new() };
+    match ours().version(&history)? {
+        0 if others == 0 => Ok(Version::Empty),
+        // Tables of others, and none of ours.
+        0 => Err(StoreError::SchemaForeign),
+        found => Ok(Version::At(found)),
     }
 }
 
@@ -105,23 +100,8 @@ fn history(connection: &Connection) -> Result<Vec<(i64, String)>, StoreError> {
     rows.collect::<Result<_, _>>().map_err(|_| StoreError::SchemaForeign)
 }
 
-/// The migrations that ran are this build's first ones, unedited.
-fn is_ours(applied: &[(i64, String)]) -> bool {
-    let ours = ours();
-    applied.len() <= ours.len()
-        && applied.iter().zip(&ours).all(|((version, checksum), ours)| {
-            *version == i64::from(ours.version()) && *checksum == ours.checksum().to_string()
-        })
-}
-
-fn ours() -> Vec<refinery::Migration> {
-    let mut migrations = embedded::migrations::runner().get_migrations().clone();
-    migrations.sort();
-    migrations
-}
-
-fn newest() -> i64 {
-    ours().last().map_or(0, |migration| i64::from(migration.version()))
+fn ours() -> Migrations {
+    Migrations::of(&embedded::migrations::runner())
 }
 
 mod embedded {

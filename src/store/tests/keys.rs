@@ -1,11 +1,25 @@
 //! Keys: found, made, used and ended.
 
 use super::*;
-use crate::store::{KeyUpdate, KeyUse};
 
-#[tokio::test]
-async fn key_is_found_by_public_id_or_hash_and_by_nothing_else() {
-    let bench = Bench::new().await;
+on_each_engine! {
+    key_is_found_by_public_id_or_hash_and_by_nothing_else,
+    record_comes_back_as_it_went_in,
+    imported_prefixes_may_collide_but_hashes_may_not,
+    lookup_that_would_leave_a_candidate_out_is_an_error_and_not_an_absence,
+    use_is_noted_with_its_address_never_moves_back_and_is_no_change,
+    revocation_keeps_its_first_time,
+    rotation_makes_the_new_key_and_ends_the_old_or_does_neither,
+    keys_are_listed_for_all_or_for_one_tenant_alone,
+    new_key_with_unfit_parts_is_refused,
+    key_update_changes_what_it_names_alone_and_counts_up,
+    key_update_that_is_stale_unfit_or_too_late_changes_nothing,
+    rotation_and_revocation_count_up_where_they_change_something,
+    rotated_canary_is_a_canary_and_the_new_key_has_its_own_maker,
+    import_stores_all_keys_or_none_and_names_the_one_that_cannot_stand,
+}
+
+async fn key_is_found_by_public_id_or_hash_and_by_nothing_else(bench: Bench) {
     let tenant = bench.tenant("acme").await;
     let made = bench.key(&tenant, "wgk_a", "sha256:aa").await;
     assert_eq!(bench.find(&["wgk_a"], &[]).await.unwrap(), ["wgk_a"]);
@@ -18,9 +32,7 @@ async fn key_is_found_by_public_id_or_hash_and_by_nothing_else() {
     assert!(matches!(bench.find(&["x"; 5], &[]).await, Err(StoreError::Invalid(_))));
 }
 
-#[tokio::test]
-async fn record_comes_back_as_it_went_in() {
-    let bench = Bench::new().await;
+async fn record_comes_back_as_it_went_in(bench: Bench) {
     let tenant = bench.tenant("acme").await;
     let mut new = new_key(&tenant, "wgk_a", "sha256:aa");
     new.scopes = Scopes::new(["session:create"]).unwrap();
@@ -34,9 +46,7 @@ async fn record_comes_back_as_it_went_in() {
     assert_eq!((made.tenant, made.revoked_at, made.last_used_at), (tenant, None, None));
 }
 
-#[tokio::test]
-async fn imported_prefixes_may_collide_but_hashes_may_not() {
-    let bench = Bench::new().await;
+async fn imported_prefixes_may_collide_but_hashes_may_not(bench: Bench) {
     let (acme, other) = (bench.tenant("acme").await, bench.tenant("other").await);
     let first = bench.key(&acme, "same", "$2b$1").await;
     let second = bench.key(&other, "same", "$2b$2").await;
@@ -48,9 +58,7 @@ async fn imported_prefixes_may_collide_but_hashes_may_not() {
     assert!(matches!(again, Err(StoreError::Conflict(_))), "one hash would speak for two tenants");
 }
 
-#[tokio::test]
-async fn lookup_that_would_leave_a_candidate_out_is_an_error_and_not_an_absence() {
-    let bench = Bench::new().await;
+async fn lookup_that_would_leave_a_candidate_out_is_an_error_and_not_an_absence(bench: Bench) {
     let tenant = bench.tenant("acme").await;
     for n in 0..4 {
         bench.key(&tenant, "same", &format!("sha256:{n}")).await;
@@ -59,18 +67,14 @@ async fn lookup_that_would_leave_a_candidate_out_is_an_error_and_not_an_absence(
     assert!(matches!(fifth, Err(StoreError::Conflict(_))));
     assert_eq!(bench.find(&["same"], &[]).await.unwrap().len(), 4);
     for n in 5..10 {
-        bench.by_hand(&format!(
-            "INSERT INTO api_keys (id, tenant_id, key_prefix, hashed_key) VALUES ('k{n}', '{}', 'same', 'h{n}')",
-            tenant.id
-        ));
+        let row = format!("'k{n}', '{}', 'same', 'sha256:h{n}'", tenant.id);
+        bench.by_hand(&format!("INSERT INTO api_keys (id, tenant_id, key_prefix, hashed_key) VALUES ({row})")).await;
     }
     let crowded = bench.find(&["same"], &[]).await;
     assert!(matches!(crowded, Err(StoreError::Unavailable(Outage::Crowded { .. }))), "{crowded:?}");
 }
 
-#[tokio::test]
-async fn use_is_noted_with_its_address_never_moves_back_and_is_no_change() {
-    let bench = Bench::new().await;
+async fn use_is_noted_with_its_address_never_moves_back_and_is_no_change(bench: Bench) {
     let tenant = bench.tenant("acme").await;
     let key = bench.key(&tenant, "wgk_a", "sha256:aa").await;
     let mut reader = bench.reader().await;
@@ -86,25 +90,21 @@ async fn use_is_noted_with_its_address_never_moves_back_and_is_no_change() {
     }
     bench.store.touch_keys(vec![used(&key.id, 101, "")]).await.unwrap();
     assert_eq!(last_use().await, (Some(Timestamp(101)), None), "an old address would lie about a new time");
-    assert!(reader.news(&bench.store).await.is_empty());
+    assert!(reader.news().await.is_empty());
     assert_eq!(bench.store.key(PLATFORM, &key.id).await.unwrap().version, 1);
 }
 
-#[tokio::test]
-async fn revocation_keeps_its_first_time() {
-    let bench = Bench::new().await;
+async fn revocation_keeps_its_first_time(bench: Bench) {
     let tenant = bench.tenant("acme").await;
     bench.key(&tenant, "wgk_a", "sha256:aa").await;
     let first = bench.store.revoke_key(PLATFORM, "wgk_a", None).await.unwrap().revoked_at;
     assert!(first.is_some());
-    bench.by_hand("UPDATE api_keys SET revoked_at = 7");
+    bench.by_hand(&format!("UPDATE api_keys SET revoked_at = {}", bench.moment(7))).await;
     assert_eq!(bench.store.revoke_key(PLATFORM, "wgk_a", None).await.unwrap().revoked_at, Some(Timestamp(7)));
     assert!(matches!(bench.store.revoke_key(PLATFORM, "wgk_b", None).await, Err(StoreError::NotFound("key"))));
 }
 
-#[tokio::test]
-async fn rotation_makes_the_new_key_and_ends_the_old_or_does_neither() {
-    let bench = Bench::new().await;
+async fn rotation_makes_the_new_key_and_ends_the_old_or_does_neither(bench: Bench) {
     let tenant = bench.tenant("acme").await;
     bench.key(&tenant, "wgk_a", "sha256:aa").await;
     let ends = Timestamp::now().after(Duration::from_secs(60));
@@ -121,9 +121,7 @@ async fn rotation_makes_the_new_key_and_ends_the_old_or_does_neither() {
     ));
 }
 
-#[tokio::test]
-async fn keys_are_listed_for_all_or_for_one_tenant_alone() {
-    let bench = Bench::new().await;
+async fn keys_are_listed_for_all_or_for_one_tenant_alone(bench: Bench) {
     let (acme, other) = (bench.tenant("acme").await, bench.tenant("other").await);
     bench.key(&acme, "wgk_a", "sha256:aa").await;
     bench.key(&other, "wgk_b", "sha256:bb").await;
@@ -136,9 +134,7 @@ async fn keys_are_listed_for_all_or_for_one_tenant_alone() {
     assert!(matches!(bench.store.create_key(orphan, None).await, Err(StoreError::NotFound("tenant"))));
 }
 
-#[tokio::test]
-async fn new_key_with_unfit_parts_is_refused() {
-    let bench = Bench::new().await;
+async fn new_key_with_unfit_parts_is_refused(bench: Bench) {
     let tenant = bench.tenant("acme").await;
     let good = new_key(&tenant, "wgk_a", "sha256:aa");
     for wrong in [
@@ -155,9 +151,7 @@ async fn new_key_with_unfit_parts_is_refused() {
     bench.store.create_key(good, None).await.unwrap();
 }
 
-#[tokio::test]
-async fn key_update_changes_what_it_names_alone_and_counts_up() {
-    let bench = Bench::new().await;
+async fn key_update_changes_what_it_names_alone_and_counts_up(bench: Bench) {
     let tenant = bench.tenant("acme").await;
     let made = bench.key(&tenant, "wgk_a", "sha256:aa").await;
     let models = Models::from_list(vec!["gpt-4o".into()]);
@@ -170,7 +164,7 @@ async fn key_update_changes_what_it_names_alone_and_counts_up() {
         changed,
         "the same again is no change"
     );
-    assert!(reader.news(&bench.store).await.is_empty());
+    assert!(reader.news().await.is_empty());
     let (scopes, expiry) = (Scopes::new(["session:create"]).unwrap(), Expiry::At(Timestamp(4_000_000_000)));
     let update = KeyUpdate {
         name: Some(String::new()),
@@ -182,12 +176,10 @@ async fn key_update_changes_what_it_names_alone_and_counts_up() {
     assert_eq!(changed, KeyRecord { name: String::new(), scopes, expiry, version: 3, ..made.clone() });
     let update = KeyUpdate { expiry: Some(Expiry::Never), ..KeyUpdate::default() };
     assert_eq!(bench.store.update_key(PLATFORM, &made.id, update, None).await.unwrap().expiry, Expiry::Never);
-    assert_eq!(reader.news(&bench.store).await, [(ChangeKind::Key, made.id)]);
+    assert_eq!(reader.news().await, [(ChangeKind::Key, made.id)]);
 }
 
-#[tokio::test]
-async fn key_update_that_is_stale_unfit_or_too_late_changes_nothing() {
-    let bench = Bench::new().await;
+async fn key_update_that_is_stale_unfit_or_too_late_changes_nothing(bench: Bench) {
     let tenant = bench.tenant("acme").await;
     bench.key(&tenant, "wgk_a", "sha256:aa").await;
     let rename = |name: &str| KeyUpdate { name: Some(name.to_owned()), ..KeyUpdate::default() };
@@ -206,9 +198,7 @@ async fn key_update_that_is_stale_unfit_or_too_late_changes_nothing() {
     assert_eq!(bench.store.key(PLATFORM, "wgk_a").await.unwrap(), revoked);
 }
 
-#[tokio::test]
-async fn rotation_and_revocation_count_up_where_they_change_something() {
-    let bench = Bench::new().await;
+async fn rotation_and_revocation_count_up_where_they_change_something(bench: Bench) {
     let tenant = bench.tenant("acme").await;
     bench.key(&tenant, "wgk_a", "sha256:aa").await;
     let rotation = rotation("wgk_b", "sha256:bb", Timestamp::now());
@@ -219,9 +209,7 @@ async fn rotation_and_revocation_count_up_where_they_change_something() {
     }
 }
 
-#[tokio::test]
-async fn rotated_canary_is_a_canary_and_the_new_key_has_its_own_maker() {
-    let bench = Bench::new().await;
+async fn rotated_canary_is_a_canary_and_the_new_key_has_its_own_maker(bench: Bench) {
     let tenant = bench.tenant("acme").await;
     let trap = NewKey { canary: true, ..new_key(&tenant, "wgk_a", "sha256:aa") };
     bench.store.create_key(trap, None).await.unwrap();
@@ -231,9 +219,7 @@ async fn rotated_canary_is_a_canary_and_the_new_key_has_its_own_maker() {
     assert_eq!((&new.created_by[..], &old.created_by[..]), ("rotator", "cli"));
 }
 
-#[tokio::test]
-async fn import_stores_all_keys_or_none_and_names_the_one_that_cannot_stand() {
-    let bench = Bench::new().await;
+async fn import_stores_all_keys_or_none_and_names_the_one_that_cannot_stand(bench: Bench) {
     let tenant = bench.tenant("acme").await;
     let row = |public_id: &str, hash: &str| new_key(&tenant, public_id, hash);
     let (good, twice) = (row("a", "sha256:aa"), row("b", "sha256:aa"));

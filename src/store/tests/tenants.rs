@@ -1,11 +1,15 @@
 //! Tenants: named, changed, and deleted for good.
 
 use super::*;
-use crate::tenant::ScanMode;
 
-#[tokio::test]
-async fn tenant_is_found_by_each_of_its_names_and_a_name_is_never_read_as_sql() {
-    let bench = Bench::new().await;
+on_each_engine! {
+    tenant_is_found_by_each_of_its_names_and_a_name_is_never_read_as_sql,
+    update_changes_what_it_names_alone,
+    deleted_tenant_stays_deleted_keeps_its_slug_and_gets_no_keys,
+    tenant_update_counts_up_and_a_stale_one_changes_nothing,
+}
+
+async fn tenant_is_found_by_each_of_its_names_and_a_name_is_never_read_as_sql(bench: Bench) {
     let made = bench.tenant("acme").await;
     let by_id = bench.store.find_tenant(TenantRef::Id(made.id.clone())).await.unwrap();
     let by_slug = bench.store.find_tenant(TenantRef::Slug(made.slug.clone())).await.unwrap();
@@ -16,6 +20,7 @@ async fn tenant_is_found_by_each_of_its_names_and_a_name_is_never_read_as_sql() 
         assert!(matches!(bench.store.tenant(PLATFORM, text).await, Err(StoreError::NotFound("tenant"))), "{text:?}");
         assert!(matches!(bench.store.key(PLATFORM, text).await, Err(StoreError::NotFound("key"))), "{text:?}");
         assert!(bench.find(&[text], &[text]).await.unwrap().is_empty(), "{text:?}");
+        assert!(matches!(bench.store.user(PLATFORM, text).await, Err(StoreError::NotFound("user"))), "{text:?}");
     }
     let name = "Robert'); DROP TABLE api_keys;--";
     let update = TenantUpdate { name: Some(name.into()), policy: None, ..TenantUpdate::default() };
@@ -24,9 +29,7 @@ async fn tenant_is_found_by_each_of_its_names_and_a_name_is_never_read_as_sql() 
     assert_eq!(bench.find(&["it's"], &[]).await.unwrap(), ["it's"]);
 }
 
-#[tokio::test]
-async fn update_changes_what_it_names_alone() {
-    let bench = Bench::new().await;
+async fn update_changes_what_it_names_alone(bench: Bench) {
     let tenant = bench.tenant("acme").await;
     let policy = TenantPolicy { scan_mode: Some(ScanMode::Flag), ..TenantPolicy::default() };
     let update = TenantUpdate { name: None, policy: Some(policy.clone()), ..TenantUpdate::default() };
@@ -39,9 +42,7 @@ async fn update_changes_what_it_names_alone() {
     assert!(matches!(bench.store.update_tenant("acme", update, None).await, Err(StoreError::Invalid(_))));
 }
 
-#[tokio::test]
-async fn deleted_tenant_stays_deleted_keeps_its_slug_and_gets_no_keys() {
-    let bench = Bench::new().await;
+async fn deleted_tenant_stays_deleted_keeps_its_slug_and_gets_no_keys(bench: Bench) {
     let tenant = bench.tenant("acme").await;
     let set = |status| bench.set_status("acme", status);
     assert_eq!(set(TenantStatus::Suspended).await.unwrap().status, TenantStatus::Suspended);
@@ -62,9 +63,7 @@ async fn deleted_tenant_stays_deleted_keeps_its_slug_and_gets_no_keys() {
     assert_eq!(bench.store.list_tenants(PLATFORM, Page::all()).await.unwrap().len(), 1);
 }
 
-#[tokio::test]
-async fn tenant_update_counts_up_and_a_stale_one_changes_nothing() {
-    let bench = Bench::new().await;
+async fn tenant_update_counts_up_and_a_stale_one_changes_nothing(bench: Bench) {
     assert_eq!(bench.tenant("acme").await.version, 2);
     let rename = |name: &str| TenantUpdate { name: Some(name.to_owned()), ..TenantUpdate::default() };
     assert_eq!(bench.store.update_tenant("acme", rename("A"), Some(2)).await.unwrap().version, 3);
@@ -73,7 +72,7 @@ async fn tenant_update_counts_up_and_a_stale_one_changes_nothing() {
     let mut reader = bench.reader().await;
     let same = bench.store.update_tenant("acme", rename("A"), Some(3)).await.unwrap();
     assert_eq!((&same.name[..], same.version), ("A", 3), "the same again is no change");
-    assert!(reader.news(&bench.store).await.is_empty());
+    assert!(reader.news().await.is_empty());
     assert_eq!(bench.set_status("acme", TenantStatus::Suspended).await.unwrap().version, 4);
     assert_eq!(bench.store.find_tenant(TenantRef::Slug(same.slug.clone())).await.unwrap().unwrap().version, 4);
 }

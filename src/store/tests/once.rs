@@ -1,15 +1,21 @@
 //! Creations that happen once, however often they are asked for.
 
 use super::*;
-use crate::store::{Created, Once};
+
+on_each_engine! {
+    repeated_creation_answers_the_resource_as_it_is_now,
+    idempotency_key_of_another_request_is_refused,
+    refused_creation_is_not_remembered,
+    tenant_is_made_once_and_again_after_a_day_only_by_its_own_rules,
+    requests_that_race_make_one_resource,
+    unfit_idempotency_key_is_refused,
+}
 
 fn once(fingerprint: &str) -> Option<Once> {
     Some(Once { key: "order-66".into(), fingerprint: fingerprint.into() })
 }
 
-#[tokio::test]
-async fn repeated_creation_answers_the_resource_as_it_is_now() {
-    let bench = Bench::new().await;
+async fn repeated_creation_answers_the_resource_as_it_is_now(bench: Bench) {
     let tenant = bench.tenant("acme").await;
     let new = new_key(&tenant, "wgk_a", "sha256:aa");
     let first = bench.store.create_key(new.clone(), once("f")).await.unwrap();
@@ -23,9 +29,7 @@ async fn repeated_creation_answers_the_resource_as_it_is_now() {
     assert_eq!(bench.store.list_keys(PLATFORM, Page::all()).await.unwrap().len(), 1);
 }
 
-#[tokio::test]
-async fn idempotency_key_of_another_request_is_refused() {
-    let bench = Bench::new().await;
+async fn idempotency_key_of_another_request_is_refused(bench: Bench) {
     let tenant = bench.tenant("acme").await;
     let key = |hash: &str| new_key(&tenant, "wgk_a", hash);
     bench.store.create_key(key("sha256:aa"), once("f")).await.unwrap();
@@ -36,9 +40,7 @@ async fn idempotency_key_of_another_request_is_refused() {
     assert_eq!(bench.store.list_keys(PLATFORM, Page::all()).await.unwrap().len(), 1);
 }
 
-#[tokio::test]
-async fn refused_creation_is_not_remembered() {
-    let bench = Bench::new().await;
+async fn refused_creation_is_not_remembered(bench: Bench) {
     let tenant = bench.tenant("acme").await;
     bench.user(&tenant, "ada@example.com").await;
     let taken = bench.store.create_user(new_user(&tenant, "ada@example.com"), once("f")).await;
@@ -47,24 +49,21 @@ async fn refused_creation_is_not_remembered() {
     assert!(!other.was_before());
 }
 
-#[tokio::test]
-async fn tenant_is_made_once_and_again_after_a_day_only_by_its_own_rules() {
-    let bench = Bench::new().await;
+async fn tenant_is_made_once_and_again_after_a_day_only_by_its_own_rules(bench: Bench) {
     let new = |slug| NewTenant::new("Acme".into(), Slug::parse(slug).unwrap(), None, TenantPolicy::default()).unwrap();
     let first = bench.store.create_tenant(new("acme"), once("f")).await.unwrap().into_inner();
     let again = bench.store.create_tenant(new("acme"), once("f")).await.unwrap();
     assert_eq!(again, Created::Before(first));
-    bench.by_hand("UPDATE idempotency_keys SET created_at = created_at - 86401");
+    let yesterday = bench.before("created_at", 86_401);
+    bench.by_hand(&format!("UPDATE idempotency_keys SET created_at = {yesterday}")).await;
     let late = bench.store.create_tenant(new("acme"), once("f")).await;
     assert!(matches!(late, Err(StoreError::Conflict(_))), "the slug is taken: {late:?}");
     assert!(!bench.store.create_tenant(new("other"), once("g")).await.unwrap().was_before());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn requests_that_race_make_one_resource() {
-    let bench = Bench::new().await;
+async fn requests_that_race_make_one_resource(bench: Bench) {
     let tenant = bench.tenant("acme").await;
-    let store = Arc::new(bench.store);
+    let store = &bench.store;
     let racing: Vec<_> = (0..8)
         .map(|n| {
             let (store, new) = (store.clone(), new_key(&tenant, "wgk_a", &format!("sha256:{n}")));
@@ -79,9 +78,7 @@ async fn requests_that_race_make_one_resource() {
     assert!(made.iter().all(|created| created.clone().into_inner() == made[0].clone().into_inner()));
 }
 
-#[tokio::test]
-async fn unfit_idempotency_key_is_refused() {
-    let bench = Bench::new().await;
+async fn unfit_idempotency_key_is_refused(bench: Bench) {
     let tenant = bench.tenant("acme").await;
     for wrong in [String::new(), "a b".into(), "ü".into(), "x".repeat(256)] {
         let once = Some(Once { key: wrong, fingerprint: "f".into() });

@@ -2,19 +2,25 @@
 
 use super::*;
 
+on_each_engine! {
+    pages_hold_every_row_once_in_the_order_of_the_whole,
+    tenants_and_users_are_listed_in_pages_too,
+    page_after_a_row_that_the_listing_does_not_have_is_an_error,
+}
+
 fn page(after: Option<&str>, limit: usize) -> Page {
     Page { after: after.map(str::to_owned), limit }
 }
 
-#[tokio::test]
-async fn pages_hold_every_row_once_in_the_order_of_the_whole() {
-    let bench = Bench::new().await;
+async fn pages_hold_every_row_once_in_the_order_of_the_whole(bench: Bench) {
     let (acme, other) = (bench.tenant("acme").await, bench.tenant("other").await);
     for n in 0..7 {
         bench.key(if n % 2 == 0 { &acme } else { &other }, &format!("k{n}"), &format!("sha256:{n}")).await;
     }
     // Age goes before id, and rows of one age go by id.
-    bench.by_hand("UPDATE api_keys SET created_at = 100; UPDATE api_keys SET created_at = 50 WHERE key_prefix = 'k5'");
+    let (old, older) = (bench.moment(100), bench.moment(50));
+    bench.by_hand(&format!("UPDATE api_keys SET created_at = {old}")).await;
+    bench.by_hand(&format!("UPDATE api_keys SET created_at = {older} WHERE key_prefix = 'k5'")).await;
     for reach in [Reach::Platform, Reach::Tenant(acme.id.clone())] {
         let whole = bench.store.list_keys(&reach, Page::all()).await.unwrap();
         assert_eq!(whole.len(), if reach.tenant().is_some() { 4 } else { 7 });
@@ -36,9 +42,7 @@ async fn pages_hold_every_row_once_in_the_order_of_the_whole() {
     assert_eq!(first[0].public_id, "k5");
 }
 
-#[tokio::test]
-async fn tenants_and_users_are_listed_in_pages_too() {
-    let bench = Bench::new().await;
+async fn tenants_and_users_are_listed_in_pages_too(bench: Bench) {
     let (acme, other) = (bench.tenant("acme").await, bench.tenant("other").await);
     let tenants = async |page| bench.store.list_tenants(PLATFORM, page).await.unwrap();
     let [first, second] = &tenants(Page::all()).await[..] else { panic!("two tenants were made") };
@@ -52,13 +56,11 @@ async fn tenants_and_users_are_listed_in_pages_too() {
     assert!(bench.store.list_users(PLATFORM, page(None, 0)).await.unwrap().is_empty());
 }
 
-#[tokio::test]
-async fn page_after_a_row_that_the_listing_does_not_have_is_an_error() {
-    let bench = Bench::new().await;
+async fn page_after_a_row_that_the_listing_does_not_have_is_an_error(bench: Bench) {
     let (acme, other) = (bench.tenant("acme").await, bench.tenant("other").await);
     let key = bench.key(&acme, "wgk_a", "sha256:aa").await;
     let user = bench.user(&acme, "ada@example.com").await;
-    for unknown in ["", "nobody", acme.id.as_str()] {
+    for unknown in ["", "nobody", "k\0", acme.id.as_str()] {
         let keys = bench.store.list_keys(PLATFORM, page(Some(unknown), 9)).await;
         assert!(matches!(keys, Err(StoreError::NotFound("cursor"))), "{unknown}: {keys:?}");
     }
