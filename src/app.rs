@@ -13,9 +13,10 @@ use tokio::task::JoinHandle;
 
 use crate::account::Account;
 use crate::admin::{self, Api};
-use crate::auth::Authenticator;
+use crate::auth::{Authenticator, WriteError};
 use crate::config::Config;
 use crate::cors::Cors;
+use crate::forever::forever;
 use crate::health::Readiness;
 use crate::limits::Limits;
 use crate::manage::Manage;
@@ -117,11 +118,11 @@ impl App {
         let accepting = spawn(workers.acceptor().accept(listener, draining.clone()));
         let heard = Arc::new(Notify::new());
         let background = vec![
-            spawn(listen_for_changes(store.clone(), heard.clone())),
-            spawn(follow_changes(auth.clone(), heard, config.store.poll_interval)),
-            spawn(look_up_keys(auth.clone())),
-            spawn(refresh_issuers(auth.clone())),
-            spawn(write_gathered(auth.clone())),
+            keep("listening to the store", (store.clone(), heard.clone()), listen_for_changes),
+            keep("following changes", (auth.clone(), heard, config.store.poll_interval), follow_changes),
+            keep("looking up keys", auth.clone(), look_up_keys),
+            keep("refreshing issuers", auth.clone(), refresh_issuers),
+            keep("writing what was gathered", auth.clone(), write_gathered),
             spawn(serve_admin(admin_listener, readiness.clone(), metrics, api, draining)),
         ];
         tracing::info!(%address, admin = %admin_address, workers = config.server.workers, "wardgate listens");
@@ -197,12 +198,12 @@ async fn listen(address: SocketAddr, key: &'static str) -> Result<TcpListener, S
 }
 
 /// Hears that something has changed.
-async fn listen_for_changes(store: Arc<dyn Store>, heard: Arc<Notify>) {
+async fn listen_for_changes((store, heard): (Arc<dyn Store>, Arc<Notify>)) {
     store.listen(&heard).await;
 }
 
 /// Forgets cached answers, and ends what was revoked, as soon as the store says so.
-async fn follow_changes(auth: Arc<Authenticator>, heard: Arc<Notify>, poll_interval: Duration) {
+async fn follow_changes((auth, heard, poll_interval): (Arc<Authenticator>, Arc<Notify>, Duration)) {
     auth.follow(&heard, poll_interval).await;
 }
 
@@ -216,23 +217,27 @@ async fn refresh_issuers(auth: Arc<Authenticator>) {
     auth.jwt().refresh().await;
 }
 
+/// Writes what was gathered beside the requests.
 async fn write_gathered(auth: Arc<Authenticator>) {
     let mut interval = tokio::time::interval(WRITE_INTERVAL);
-    let mut failing = false;
+    let mut failing = None;
     loop {
         interval.tick().await;
         let written = auth.write_gathered().await;
         // Told once, and not at every try of an outage.
-        if !failing {
+        let failed = written.as_ref().err().map(std::mem::discriminant);
+        if failed != failing {
             tell_unwritten(&written);
         }
-        failing = written.is_err();
+        failing = failed;
     }
 }
 
-fn tell_unwritten(written: &Result<(), StoreError>) {
-    if let Err(error) = written {
-        tracing::warn!(%error, "the last uses of keys could not be written");
+fn tell_unwritten(written: &Result<(), WriteError>) {
+    match written {
+        Ok(()) => {}
+        Err(WriteError::LastUses(error)) => tracing::warn!(%error, "the last uses of keys could not be written"),
+        Err(WriteError::Verifiers(error)) => tracing::warn!(%error, "the verifiers of keys could not be written yet"),
     }
 }
 
@@ -247,6 +252,15 @@ async fn serve_admin(
     if let Err(error) = served {
         tracing::error!(%error, "the admin listener failed");
     }
+}
+
+/// A task that a defect of its own does not end.
+fn keep<P, F>(name: &'static str, parts: P, task: fn(P) -> F) -> JoinHandle<()>
+where
+    P: Clone + Send + 'static,
+    F: Future<Output = ()> + Send + 'static,
+{
+    spawn(forever(name, move || task(parts.clone())))
 }
 
 fn spawn(task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {

@@ -17,6 +17,7 @@ pub mod config;
 pub mod cors;
 pub mod digest;
 pub mod fetch;
+mod forever;
 pub mod headers;
 pub mod health;
 pub mod limits;

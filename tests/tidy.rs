@@ -32,6 +32,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("sse", 1),
     ("clock", 0),
     ("digest", 0),
+    ("forever", 0),
     ("headers", 0),
     ("health", 0),
     ("metrics", 0),

@@ -1,8 +1,8 @@
 -- Tenants, their keys, and the feed that tells caches what changed; and who may see which rows of them.
 --
 -- A migration that has been released is never edited, not even here: its checksum is part of every database it made.
--- Whatever this file refuses it refuses with SQLSTATE WG001, a message that an operator can act on, and no value of a
--- row.
+-- Whatever migrations refuse they refuse with SQLSTATE WG001 and a message that an operator can act on. Of the values of
+-- rows it names schemas alone.
 
 SET LOCAL search_path = public;
 
@@ -122,6 +122,14 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'WG001',
             MESSAGE = format('the view %s reads %s: drop it, and make it again afterwards', found.reader, found.name);
     END LOOP;
+    -- They would run as the owner and within the platform's reach, with whatever code an earlier role gives them.
+    FOR found IN SELECT 'trigger' AS kind, tgname AS called, tgrelid::regclass AS name FROM pg_trigger
+            WHERE tgrelid = ANY (ours) AND NOT tgisinternal
+        UNION ALL SELECT 'rule', rulename, ev_class::regclass FROM pg_rewrite WHERE ev_class = ANY (ours) LOOP
+        RAISE EXCEPTION USING ERRCODE = 'WG001',
+            MESSAGE = format('the %s %I of %s would see every tenant: drop it, and look at what it did', found.kind, found.called,
+                found.name);
+    END LOOP;
     FOR found IN SELECT c.conname, c.conrelid::regclass AS child, c.confrelid::regclass AS name FROM pg_constraint c
         WHERE c.contype = 'f' AND c.confrelid = ANY (ours)
             AND NOT (c.conrelid = ANY (ours) AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.conrelid
@@ -183,8 +191,9 @@ ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
 -- seconds.
 DO $$
 DECLARE
-    found record;
-    how   text;
+    found  record;
+    how    text;
+    number bigint;
 BEGIN
     FOR found IN
         SELECT spec.name, spec.kind, a.attname, base.typname, a.attrelid::regclass AS relation,
@@ -228,6 +237,16 @@ BEGIN
                 MESSAGE = format('the column %I of %s has the type %s, and of that nothing can be made that Wardgate reads',
                     found.attname, found.relation, found.typname);
         END IF;
+        -- Seconds reach 1e12 long after the year 9999, milliseconds did in 2001: an end that was meant in them would never come.
+        IF starts_with(how, 'to_timestamp') THEN
+            EXECUTE format('SELECT count(*) FROM %s WHERE abs(%I::float8) >= 1e12 AND abs(%2$I::float8) <> ''Infinity''',
+                found.relation, found.attname) INTO number;
+            IF number > 0 THEN
+                RAISE EXCEPTION USING ERRCODE = 'WG001',
+                    MESSAGE = format('%s rows of %s have a %I that is too large for seconds, as milliseconds are: convert the '
+                        'column to seconds or to timestamptz first', number, found.relation, found.attname);
+            END IF;
+        END IF;
         EXECUTE format('ALTER TABLE %s ALTER COLUMN %I DROP IDENTITY IF EXISTS', found.relation, found.attname);
         EXECUTE format('ALTER TABLE %s ALTER COLUMN %I DROP DEFAULT', found.relation, found.attname);
         BEGIN
@@ -263,14 +282,11 @@ BEGIN
             RAISE EXCEPTION USING ERRCODE = 'WG001',
                 MESSAGE = format('%s tenants have an id that is not 1 to 128 letters, digits or `._:-`', number);
         END IF;
-        SELECT count(*) INTO number FROM tenants WHERE db_schema_name !~ '^([a-z_][a-z0-9_]{0,62})?$';
-        IF number > 0 THEN
-            RAISE EXCEPTION USING ERRCODE = 'WG001',
-                MESSAGE = format('%s tenants have a db_schema_name that an identifier without quotes cannot have: rename those '
-                    'schemas to lower-case letters, digits and `_`', number);
-        END IF;
         UPDATE tenants SET name = coalesce(nullif(btrim(name), ''), id), status = coalesce(status, 'suspended'),
-            db_schema_name = nullif(db_schema_name, ''),
+            -- A schema that no tenant may have: what names one is read by nobody, and the tenant's keys neither.
+            db_schema_name = CASE WHEN db_schema_name ~ '^[a-z_][a-z0-9_]{0,62}$'
+                AND db_schema_name NOT IN ('public', 'information_schema') AND NOT starts_with(db_schema_name, 'pg_')
+                THEN db_schema_name END,
             created_at = CASE WHEN isfinite(created_at) THEN created_at ELSE date_trunc('second', now()) END;
         -- A slug that is good stays. The others are made of the name as a new tenant's is, in the order of the tenants.
         FOR found IN SELECT id, coalesce(nullif(btrim(slug), ''), name) AS words FROM tenants t
@@ -313,6 +329,19 @@ BEGIN
             RAISE EXCEPTION USING ERRCODE = 'WG001',
                 MESSAGE = format('%s rows of api_keys have the hashed_key of another row, and a key has one tenant', number);
         END IF;
+        SELECT count(*) INTO number FROM api_keys WHERE array_ndims(scopes) > 1 OR EXISTS (SELECT FROM unnest(scopes) AS word
+            WHERE word IS NULL OR word !~ '^[!-~]{1,128}$' OR word ~ '["\\]');
+        IF number > 0 THEN
+            RAISE EXCEPTION USING ERRCODE = 'WG001',
+                MESSAGE = format('%s rows of api_keys have scopes that are not a plain list of 1 to 128 printable ASCII characters '
+                    'each, without spaces, quotes and backslashes: correct them', number);
+        END IF;
+        SELECT count(*) INTO number FROM api_keys WHERE array_ndims(models) > 1
+            OR EXISTS (SELECT FROM unnest(models) AS model WHERE model IS NULL);
+        IF number > 0 THEN
+            RAISE EXCEPTION USING ERRCODE = 'WG001',
+                MESSAGE = format('%s rows of api_keys have models that are not a plain list of names: correct them', number);
+        END IF;
         -- An end that no calendar reaches is none.
         UPDATE api_keys SET key_prefix = coalesce(key_prefix, ''), name = coalesce(name, ''),
             scopes = coalesce(scopes, '{llm:invoke,llm:models}'), models = coalesce(models, '{}'),
@@ -320,21 +349,31 @@ BEGIN
             revoked_at = CASE WHEN isfinite(revoked_at) THEN revoked_at WHEN revoked_at IS NOT NULL THEN now() END,
             last_used_at = CASE WHEN isfinite(last_used_at) THEN last_used_at END,
             created_at = CASE WHEN isfinite(created_at) THEN created_at ELSE date_trunc('second', now()) END;
-        -- A column that we do not know may say that a key is over: such a key must not come to life.
-        FOR found IN SELECT a.attname, t.typname, t.typtype FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
-            WHERE a.attrelid = 'api_keys'::regclass AND a.attnum > 0 AND NOT a.attisdropped LOOP
-            IF found.typname = 'bool' AND found.attname IN ('active', 'is_active', 'enabled', 'is_enabled') THEN
-                EXECUTE format('UPDATE api_keys SET revoked_at = now() WHERE revoked_at IS NULL AND NOT %I', found.attname);
-            ELSIF found.typname = 'bool' AND found.attname IN ('revoked', 'is_revoked', 'disabled', 'is_disabled', 'deleted') THEN
-                EXECUTE format('UPDATE api_keys SET revoked_at = now() WHERE revoked_at IS NULL AND %I', found.attname);
-            ELSIF found.attname IN ('status', 'state') AND (found.typtype = 'e' OR found.typname IN ('text', 'varchar')) THEN
-                EXECUTE format('UPDATE api_keys SET revoked_at = now() WHERE revoked_at IS NULL AND lower(%I::text) <> ''active''',
-                    found.attname);
-            ELSIF found.attname IN ('deleted_at', 'disabled_at') THEN
-                EXECUTE format('UPDATE api_keys SET revoked_at = now() WHERE revoked_at IS NULL AND %I IS NOT NULL', found.attname);
-            END IF;
-        END LOOP;
     END IF;
+    -- A column that we do not know may say that a key or a tenant is over: such a one must not come to life. Its values
+    -- are read as text, so that a flag may be a boolean, a number or a word, in a type of whatever name.
+    FOR found IN SELECT a.attrelid::regclass AS relation, a.attname, t.typcategory, format_type(t.oid, NULL) AS type,
+            CASE WHEN a.attname IN ('status', 'state') THEN 'status'
+                WHEN a.attname IN ('active', 'is_active', 'enabled', 'is_enabled') THEN 'alive' ELSE 'over' END AS kind
+        FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+        WHERE a.attrelid IN (to_regclass('public.tenants'), to_regclass('public.api_keys')) AND a.attnum > 0
+            AND NOT a.attisdropped AND NOT (a.attrelid = to_regclass('public.tenants') AND a.attname = 'status')
+            AND a.attname ~ ('^((is_)?(active|enabled|revoked|disabled|deleted|archived|expired|blocked|banned|suspended)'
+                '|status|state|(disabled|deleted|archived|blocked|banned|suspended)_at)$') LOOP
+        IF found.kind = 'status' AND found.typcategory NOT IN ('S', 'E') THEN
+            RAISE EXCEPTION USING ERRCODE = 'WG001',
+                MESSAGE = format('the column %I of %s has the type %s, and may say who is active: make it text, with the word '
+                    '`active` for those who are, or give it another name', found.attname, found.relation, found.type);
+        END IF;
+        EXECUTE format(CASE WHEN found.relation = to_regclass('public.tenants')
+                THEN 'UPDATE %s SET status = ''suspended'' WHERE status IN (''active'', ''pending_provisioning'') AND %s'
+                ELSE 'UPDATE %s SET revoked_at = now() WHERE revoked_at IS NULL AND %s' END,
+            found.relation,
+            format(CASE found.kind
+                WHEN 'status' THEN 'lower(btrim(%I::text)) IS DISTINCT FROM ''active'''
+                WHEN 'alive' THEN 'coalesce(lower(btrim(%I::text)) NOT IN (''1'', ''t'', ''true'', ''y'', ''yes'', ''on''), true)'
+                ELSE 'lower(btrim(%I::text)) NOT IN ('''', ''0'', ''f'', ''false'', ''n'', ''no'', ''off'')' END, found.attname));
+    END LOOP;
 END
 $$;
 
@@ -560,6 +599,7 @@ CREATE TRIGGER keys_kept BEFORE TRUNCATE ON api_keys FOR EACH STATEMENT EXECUTE 
 
 -- Makes the schema that a tenant's row names, and writes on it whose it is. It may have been made before by this very
 -- function, for this very tenant; any other schema of the name is refused (42P06), because somebody's data are in it.
+-- Anybody may write a comment on a schema of their own, so the schema has to be the owner's as well.
 CREATE FUNCTION wardgate_provision_schema(tenant text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -581,19 +621,22 @@ BEGIN
     IF found IS NULL THEN
         EXECUTE format('CREATE SCHEMA %I', wanted);
         EXECUTE format('COMMENT ON SCHEMA %I IS %L', wanted, note);
-    ELSIF obj_description(found, 'pg_namespace') IS DISTINCT FROM note THEN
+    ELSIF obj_description(found, 'pg_namespace') IS DISTINCT FROM note
+        OR NOT EXISTS (SELECT FROM pg_namespace n WHERE n.oid = found AND n.nspowner = 'wardgate_owner'::regrole) THEN
         RAISE EXCEPTION USING ERRCODE = 'duplicate_schema', MESSAGE = 'a schema of this name is there, and not this tenant''s';
     END IF;
 END
 $$;
 
--- Drops a deleted tenant's schema with all that is in it, and no schema that was not made for this tenant.
+-- Drops a deleted tenant's schema with all that is in it. One that was not made for this tenant is left to people, and
+-- told: whoever purges a tenant is not to believe that its data are gone.
 CREATE FUNCTION wardgate_drop_schema(tenant text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     reach  text := current_setting('app.current_tenant_id', true);
     wanted text;
+    there  record;
 BEGIN
     PERFORM set_config('app.current_tenant_id', '*', true);
     SELECT t.db_schema_name INTO wanted FROM public.tenants t WHERE t.id = tenant AND t.status = 'deleted';
@@ -601,10 +644,18 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'only a deleted tenant''s schema is dropped';
     END IF;
     PERFORM set_config('app.current_tenant_id', reach, true);
-    IF EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = wanted
-        AND obj_description(n.oid, 'pg_namespace') = 'wardgate tenant ' || tenant) THEN
-        EXECUTE format('DROP SCHEMA %I CASCADE', wanted);
+    SELECT n.oid, n.nspowner = 'wardgate_owner'::regrole
+            AND obj_description(n.oid, 'pg_namespace') IS NOT DISTINCT FROM 'wardgate tenant ' || tenant AS is_ours
+        INTO there FROM pg_namespace n WHERE n.nspname = wanted;
+    -- The system's own are no tenant's, whatever its row says.
+    IF there.oid IS NULL OR wanted IN ('public', 'information_schema') OR starts_with(wanted, 'pg_') THEN
+        RETURN;
     END IF;
+    IF NOT there.is_ours THEN
+        RAISE EXCEPTION USING ERRCODE = 'WG001',
+            MESSAGE = format('the schema %I was not made for this tenant: drop or rename it by hand, then purge again', wanted);
+    END IF;
+    EXECUTE format('DROP SCHEMA %I CASCADE', wanted);
 END
 $$;
 

@@ -126,42 +126,59 @@ BEGIN
 END
 $$;
 
--- What changed since a reader last asked. The reader comes back with `next`, the oldest transaction that had not ended:
--- everything older is settled, and was in this answer or an earlier one. What such a transaction announces when it ends
--- late is therefore in a later answer, whatever its number; rows that come again are told by theirs.
+-- What changed since a reader last asked. The reader comes back with `next`, which says what transactions it has seen the
+-- end of (pg_snapshot), and is told what those announced that have ended since: each change once, and none is missed
+-- whose number is lower than one that was told before. Behind it stand the newest change that there was, and the history
+-- that it is part of (server, timeline, database): by these a database is told apart from one that was restored, or that
+-- took another's place without having all it had, and that gives the same numbers to other transactions.
 --
--- Always a row, for `next` and `known`; its other columns are null where there is nothing to tell. `known` is false
--- where `since` is none of this database's: the reader knows nothing then, and forgets everything. An answer of
--- `max_rows` rows may have left some out, which is the same to it. `age` is in seconds, by the server's clock.
-CREATE FUNCTION wardgate_changes(since bigint, max_rows integer) RETURNS TABLE (
-    next bigint, known boolean, seq bigint, kind text, id text, age double precision
+-- Always a row, for `next` and `known`; its other columns are null where there is nothing to tell. `known` is false where
+-- `since` is none of this database's: the reader knows nothing then, and forgets everything. As many rows as were asked
+-- for at most are more than the reader can follow, which is the same to it. `age` is in seconds, by the server's clock.
+CREATE FUNCTION wardgate_changes(since text, max_rows integer) RETURNS TABLE (
+    next text, known boolean, seq bigint, kind text, id text, age double precision
 )
     LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
     reach text := current_setting('app.current_tenant_id', true);
+    seen  pg_snapshot := split_part(since, ' ', 1)::pg_snapshot;
+    -- Its number and its transaction, or nothing where there was no change.
+    last  text := split_part(since, ' ', 2);
+    line  text;
 BEGIN
+    IF pg_is_in_recovery() THEN
+        RAISE EXCEPTION USING ERRCODE = 'read_only_sql_transaction', MESSAGE = 'a standby may be behind what was announced';
+    END IF;
+    line := (SELECT system_identifier FROM pg_control_system()) || ':' || left(pg_walfile_name(pg_current_wal_lsn()), 8)
+        || ':' || (SELECT oid FROM pg_database WHERE datname = current_database());
     PERFORM set_config('app.current_tenant_id', '*', true);
     RETURN QUERY
         WITH head AS MATERIALIZED (
-            SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS next,
-                coalesce(since BETWEEN 0 AND pg_snapshot_xmax(pg_current_snapshot())::text::bigint, false) AS known
+            SELECT pg_current_snapshot()::text || ' '
+                    || coalesce((SELECT c.seq || ':' || c.xid FROM public.changes c ORDER BY c.seq DESC LIMIT 1), '')
+                    || ' ' || line AS next,
+                coalesce(split_part(since, ' ', 3) = line, false)
+                    AND pg_snapshot_xmax(seen) <= pg_snapshot_xmax(pg_current_snapshot())
+                    AND (last = '' OR EXISTS (SELECT FROM public.changes c
+                        WHERE c.seq = split_part(last, ':', 1)::bigint AND c.xid = split_part(last, ':', 2)::xid8)) AS known
         ), fresh AS MATERIALIZED (
             SELECT c.seq, c.kind, c.id, extract(epoch FROM clock_timestamp() - c.announced_at)::double precision AS age
-            FROM public.changes c WHERE c.xid >= greatest(since, 0)::text::xid8
+            FROM public.changes c
+            WHERE c.xid >= pg_snapshot_xmin(seen) AND NOT pg_visible_in_snapshot(c.xid, seen)
+            LIMIT max_rows
         )
-        SELECT head.next, head.known, told.seq, told.kind, told.id, told.age
-        FROM head LEFT JOIN LATERAL (
-            SELECT fresh.seq, fresh.kind, fresh.id, fresh.age FROM fresh WHERE head.known ORDER BY fresh.seq LIMIT max_rows
-        ) AS told ON true
-        ORDER BY told.seq;
+        SELECT head.next, head.known, fresh.seq, fresh.kind, fresh.id, fresh.age
+        FROM head LEFT JOIN fresh ON head.known
+        ORDER BY fresh.seq;
     PERFORM set_config('app.current_tenant_id', reach, true);
 END
 $$;
 
--- Notes when and from where keys were last used. A time never moves back, and a key that is gone is passed over.
--- Replicas that note the same keys lock them in the same order, and so do not lock each other out.
+-- Notes when and from where keys were last used. A time never moves back, and none is in the future, from where no use
+-- would move it again. A key that is gone is passed over, and so is one in another's hands: nobody waits, and no batch is
+-- lost for one of its rows.
 CREATE FUNCTION wardgate_touch_keys(ids text[], at timestamptz[], used_from text[]) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -170,10 +187,11 @@ DECLARE
 BEGIN
     PERFORM set_config('app.current_tenant_id', '*', true);
     WITH used AS MATERIALIZED (
-        SELECT DISTINCT ON (u.id) u.id, u.at, u.used_from FROM unnest(ids, at, used_from) AS u (id, at, used_from)
+        SELECT DISTINCT ON (u.id) u.id, least(u.at, now()) AS at, u.used_from
+        FROM unnest(ids, at, used_from) AS u (id, at, used_from)
         WHERE u.at IS NOT NULL ORDER BY u.id, u.at DESC
     ), locked AS MATERIALIZED (
-        SELECT k.id FROM public.api_keys k WHERE k.id = ANY (ids) ORDER BY k.id FOR NO KEY UPDATE
+        SELECT k.id FROM public.api_keys k WHERE k.id = ANY (ids) FOR NO KEY UPDATE SKIP LOCKED
     )
     UPDATE public.api_keys k SET last_used_at = used.at, last_used_from = nullif(used.used_from, '')
     FROM used JOIN locked ON locked.id = used.id
@@ -183,7 +201,7 @@ END
 $$;
 
 -- Notes verifiers of keys whose bcrypt hash was just verified: only beside that very hash, and only where there is none
--- yet or one of another pepper.
+-- yet or one of another pepper. A key in another's hands is passed over here too.
 CREATE FUNCTION wardgate_note_verifiers(ids text[], hashed_keys text[], verifiers text[]) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -196,7 +214,7 @@ BEGIN
         FROM unnest(ids, hashed_keys, verifiers) AS v (id, hashed_key, verifier)
         WHERE v.verifier ~ '^hmac-sha256:[^:]+:[0-9a-f]{64}$' ORDER BY v.id
     ), locked AS MATERIALIZED (
-        SELECT k.id FROM public.api_keys k WHERE k.id = ANY (ids) ORDER BY k.id FOR NO KEY UPDATE
+        SELECT k.id FROM public.api_keys k WHERE k.id = ANY (ids) FOR NO KEY UPDATE SKIP LOCKED
     )
     UPDATE public.api_keys k SET verifier = made.verifier
     FROM made JOIN locked ON locked.id = made.id
@@ -207,7 +225,7 @@ END
 $$;
 
 GRANT EXECUTE ON FUNCTION wardgate_find_keys(text[], text[], text[]), wardgate_find_tenants(text[], text[]),
-    wardgate_changes(bigint, integer), wardgate_touch_keys(text[], timestamptz[], text[]),
+    wardgate_changes(text, integer), wardgate_touch_keys(text[], timestamptz[], text[]),
     wardgate_note_verifiers(text[], text[], text[]) TO wardgate_admin, wardgate_proxy;
 
 RESET ROLE;

@@ -86,7 +86,7 @@ fn metrics_router(metrics: Arc<Metrics>, api: Api) -> Router {
 
 /// For scrapers. Numbers alone, so they are as open as health is.
 async fn measures(State((metrics, api)): State<(Arc<Metrics>, Api)>, headers: HeaderMap) -> impl IntoResponse {
-    api.auth().measure();
+    api.auth().measure().await;
     let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     let format = Format::accepted(accept);
     ([(CONTENT_TYPE, format.media_type())], metrics.exposition(format))

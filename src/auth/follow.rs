@@ -2,29 +2,31 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use futures_util::future::OptionFuture;
 use tokio::sync::Notify;
 
+use super::trouble::Trouble;
 use super::{Authenticator, revocation};
 use crate::clock::Timestamp;
 use crate::principal::{CredentialId, Principal};
 use crate::store::{Change, ChangeKind, Feed, Position, StoreError};
 use crate::tenant::TenantId;
 
-/// How far the feed of changes was read.
+/// How far the feed of changes was read; `None` before the first answer.
 #[derive(Default)]
-pub(super) struct Followed {
-    /// `None` before the first answer.
-    position: Option<Position>,
-    /// The numbers of the last answer's changes, which may come again.
-    seen: HashSet<u64>,
-}
+pub(super) struct Followed(Option<Position>);
 
 /// How often revoked tokens that expired since are forgotten.
 const RELOAD_INTERVAL: Duration = Duration::from_secs(600);
 /// Between two questions, however often it is said that something has changed: a flood of changes is read in pieces.
 const REST_MIN: Duration = Duration::from_millis(10);
+/// Forgetting keeps others from what is remembered while it lasts, so that a flood of changes may take a fifth of the
+/// time at most; but for this long a rest, which promise R23 allows.
+const REST_PER_PASS: u32 = 4;
+const REST_MAX: Duration = Duration::from_millis(500);
 /// After a failure: at most so long, then twice as long at most, and so on.
 const RETRY_MIN: Duration = Duration::from_millis(50);
 /// A store that is back is asked within this (promise R21).
@@ -35,6 +37,7 @@ impl Authenticator {
     /// polled. Every wait for the store is bounded by the store itself.
     pub async fn follow(&self, heard: &Notify, poll_interval: Duration) {
         let mut failures = 0_u32;
+        let mut told = HashSet::new();
         let mut reloaded = Instant::now();
         loop {
             let mut followed = self.catch_up().await;
@@ -48,15 +51,15 @@ impl Authenticator {
                         tracing::info!("the store tells again what has changed");
                     }
                     failures = 0;
-                    tokio::time::sleep(REST_MIN).await;
+                    told.clear();
+                    tokio::time::sleep(rest_after(self.forgetting.take())).await;
                     drop(tokio::time::timeout(poll_interval, heard.notified()).await);
                 }
                 Err(error) => {
                     // Told once an outage, and not once a try.
-                    if failures == 0 {
-                        let cause = std::error::Error::source(&error).map(ToString::to_string);
-                        tracing::warn!(%error, cause, stale_limit = ?self.lease.limit(),
-                            "the store does not tell what has changed; what is known stays good for the stale limit");
+                    let trouble = Trouble::of(&error, &self.lease);
+                    if told.insert(trouble) {
+                        trouble.tell(&error, &self.lease);
                     }
                     failures = failures.saturating_add(1);
                     tokio::time::sleep(retry_delay(failures)).await;
@@ -80,18 +83,16 @@ impl Authenticator {
 
     async fn read_feed(&self, followed: &mut Followed) -> Result<(), StoreError> {
         // Nothing that was known before a lapse is built upon: nobody can tell what the feed forgot meanwhile.
-        let since = followed.position.filter(|_| self.lease.holds());
+        let since = followed.0.clone().filter(|_| self.lease.holds());
         match self.store.changes(since).await? {
             Feed::Changes { changes, next } => {
                 let answered = Instant::now();
-                let seen = changes.iter().map(|change| change.seq).collect();
-                let news = changes.into_iter().filter(|change| !followed.seen.contains(&change.seq));
-                self.act_on(news.collect(), answered).await?;
-                *followed = Followed { position: Some(next), seen };
+                self.act_on(changes, answered).await?;
+                followed.0 = Some(next);
             }
             Feed::Lost { next } => {
                 self.start_over().await?;
-                *followed = Followed { position: Some(next), seen: HashSet::new() };
+                followed.0 = Some(next);
             }
         }
         Ok(())
@@ -107,10 +108,12 @@ impl Authenticator {
 
     /// Anything may have changed.
     async fn start_over(&self) -> Result<(), StoreError> {
+        let forgetting = Instant::now();
         self.epochs.forget_all();
         self.keys.forget_all().await;
         self.tenants.forget_all().await;
         self.known.forget_all().await;
+        self.forgetting.add(forgetting.elapsed());
         self.revocations.replace(self.store.revoked_tokens(Timestamp::now()).await?);
         self.end_what_is_over(&Changed { anything: true, ..Changed::default() }).await
     }
@@ -127,27 +130,46 @@ impl Authenticator {
     }
 
     /// Forgets first and ends then: a principal that is not on the roll yet is of an answer that is not given any more.
+    /// The room of what was forgotten is made last, since nobody waits for it.
     async fn apply(&self, changed: Arc<Changed>) -> Result<(), StoreError> {
+        let forgetting = Instant::now();
         self.revocations.add(changed.tokens.iter().cloned());
-        if !changed.tenants.is_empty() {
-            self.tenants.forget(changed.tenants.clone()).await;
-        }
-        if !changed.keys.is_empty() || !changed.tenants.is_empty() {
+        let of_tenants = !changed.tenants.is_empty();
+        let tenants = of_tenants.then(|| self.tenants.forget(&changed.tenants));
+        let keys = (of_tenants || !changed.keys.is_empty()).then(|| {
             let changed = changed.clone();
-            let gone = move |principal: &Principal| changed.names(principal) || changed.has_tenant_of(principal);
-            self.keys.forget_where(gone).await;
-        }
-        if !changed.users.is_empty() || !changed.tenants.is_empty() {
+            self.keys.forget_where(move |principal| changed.names(principal) || changed.has_tenant_of(principal))
+        });
+        let known = (of_tenants || !changed.users.is_empty()).then(|| {
             let changed = changed.clone();
-            self.known
-                .forget_where(move |known| {
-                    let principal = &known.principal;
-                    changed.users.contains(principal.id.as_str()) || changed.has_tenant_of(principal)
-                })
-                .await;
-        }
-        self.end_what_is_over(&changed).await
+            self.known.forget_where(move |known| {
+                let principal = &known.principal;
+                changed.users.contains(principal.id.as_str()) || changed.has_tenant_of(principal)
+            })
+        });
+        self.forgetting.add(forgetting.elapsed());
+        let ended = self.end_what_is_over(&changed).await;
+        tokio::join!(OptionFuture::from(tenants), OptionFuture::from(keys), OptionFuture::from(known));
+        ended
     }
+}
+
+/// How long the passes since the last rest took to forget, the waits for the store left out.
+#[derive(Default)]
+pub(super) struct Forgetting(AtomicU64);
+
+impl Forgetting {
+    fn add(&self, took: Duration) {
+        self.0.fetch_add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    fn take(&self) -> Duration {
+        Duration::from_micros(self.0.swap(0, Ordering::Relaxed))
+    }
+}
+
+fn rest_after(forgetting: Duration) -> Duration {
+    forgetting.saturating_mul(REST_PER_PASS).clamp(REST_MIN, REST_MAX)
 }
 
 /// Full jitter, so that gates which lost the same store do not come back to it at the same moment.

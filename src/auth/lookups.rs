@@ -1,8 +1,7 @@
 //! Every look-up of a presented key, gathered into few questions to the store.
 //!
-//! The first one goes at once. Those that come within 25 ms of the last question's start wait for the next, so that
-//! many keys at the same time, be they a cold start's or made up, are a few dozen questions a second (promises R28 and
-//! R30). Several questions may be under way, so that a slow one costs its own waiters alone.
+//! A few go at once, each by itself. Where more come, one question in 25 ms is asked for all who wait then, so that many
+//! keys at the same time, be they a cold start's or made up, are a few dozen questions a second (promises R28 and R30). Several questions may be under way, so that a slow one costs its own waiters alone.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -38,16 +37,19 @@ struct Waiting {
 
 type Question = Vec<(KeyLookup, Vec<oneshot::Sender<Found>>)>;
 
-/// The time between the starts of two questions, but for full ones: 40 a second.
+/// The pace of questions, but for full ones: 40 a second.
 const GATHER: Duration = Duration::from_millis(25);
+/// How far questions may run ahead of their pace: five of them go at once where nobody asked for a while.
+const AHEAD: Duration = Duration::from_millis(100);
 /// A question of so many does not wait for more.
 const QUESTION_MAX: usize = 512;
 /// Beside those that are slow, others go on.
 const UNDER_WAY_MAX: usize = 4;
 /// Askers that may wait; past that the gate is overloaded. Some 10 MB.
 const ASKERS_MAX: usize = 16_384;
-/// The store gives up far earlier. This is for one that is asked before anybody answers.
-const WAIT_MAX: Duration = Duration::from_secs(10);
+/// From the asking to the answer, the wait for a place under way in it: whoever comes while every place is taken by a
+/// question that hangs is told as soon as those who asked it, which the store gives up after 2 s.
+const WAIT_MAX: Duration = Duration::from_millis(2_500);
 
 impl Lookups {
     pub(super) fn new(store: Arc<dyn Store>, metrics: Arc<Metrics>) -> Lookups {
@@ -61,21 +63,23 @@ impl Lookups {
         self.asked.notify_one();
         match tokio::time::timeout(WAIT_MAX, answer).await {
             Ok(Ok(found)) => found,
-            Ok(Err(_)) | Err(_) => Err(AuthError::Unavailable("nobody asked the store".to_owned())),
+            Ok(Err(_)) | Err(_) => Err(AuthError::Unavailable("no answer in time".to_owned())),
         }
     }
 
     /// Asks for all who wait, for as long as it is polled.
     pub(super) async fn run(&self) {
         let mut under_way = FuturesUnordered::new();
-        let mut started: Option<Instant> = None;
+        // When the next question is due, by the pace alone.
+        let mut due = Instant::now();
         loop {
-            let rest = started.map_or(Duration::ZERO, |started| GATHER.saturating_sub(started.elapsed()));
+            let now = Instant::now();
+            let rest = due.saturating_duration_since(now + AHEAD);
             let waiting = self.lock().order.len();
             if under_way.len() < UNDER_WAY_MAX && (waiting >= QUESTION_MAX || waiting > 0 && rest.is_zero()) {
                 let question = self.lock().take();
                 if !question.is_empty() {
-                    started = Some(Instant::now());
+                    due = due.max(now) + GATHER;
                     under_way.push(self.ask(question));
                 }
                 continue;

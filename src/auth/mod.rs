@@ -24,6 +24,7 @@ pub mod session;
 mod tenants;
 #[cfg(test)]
 mod testing;
+mod trouble;
 mod trusted_header;
 
 use std::net::IpAddr;
@@ -39,7 +40,7 @@ pub use self::trusted_header::Config as TrustedHeaderConfig;
 use self::api_key::{ApiKeys, FoundVerifiers};
 use self::credential::{Credential, CredentialError};
 use self::epochs::Epochs;
-use self::follow::Followed;
+use self::follow::{Followed, Forgetting};
 use self::hashing::HashThreads;
 use self::jwt::Jwt;
 use self::known::KnownPrincipals;
@@ -113,6 +114,17 @@ pub struct Presented<'a> {
     pub certificate: Option<&'a ClientCertificate>,
 }
 
+/// What of that which is gathered beside the requests was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// They are dropped: the next use of a key tells as much.
+    #[error("the last uses of keys could not be written: {0}")]
+    LastUses(#[source] StoreError),
+    /// They are written later.
+    #[error("the verifiers of keys could not be written: {0}")]
+    Verifiers(#[source] StoreError),
+}
+
 /// The chain.
 pub struct Authenticator {
     order: Vec<Authenticating>,
@@ -139,6 +151,7 @@ pub struct Authenticator {
     verifiers: Arc<FoundVerifiers>,
     sessions: Option<Sessions>,
     followed: tokio::sync::Mutex<Followed>,
+    forgetting: Forgetting,
 }
 
 impl Authenticator {
@@ -182,6 +195,7 @@ impl Authenticator {
             verifiers,
             sessions,
             followed: tokio::sync::Mutex::default(),
+            forgetting: Forgetting::default(),
             lease: Lease::new(stale_limit),
             started: Instant::now(),
             metrics,
@@ -215,6 +229,8 @@ impl Authenticator {
                 self.by_token(token).await.map(Some)
             }
             (Authenticating::ApiKey, Some(Credential::Key(key))) => {
+                // What no key can be is refused offline, whatever the store says or does not (promise K1).
+                self.keys.check_form(key)?;
                 self.needs_lease()?;
                 self.keys.authenticate(key, presented.peer).await.map(Some)
             }
@@ -262,21 +278,38 @@ impl Authenticator {
     }
 
     /// Writes what was gathered beside the requests: when keys were last used, and what their slow hashes need not be
-    /// computed for again. What a store refuses is dropped: both are a help and no record.
-    pub async fn write_gathered(&self) -> Result<(), StoreError> {
-        self.last_used.write(self.store.as_ref()).await?;
-        self.store.note_verifiers(self.verifiers.take()).await
+    /// computed for again. Neither waits for the other to succeed.
+    pub async fn write_gathered(&self) -> Result<(), WriteError> {
+        let uses = self.last_used.write(self.store.as_ref()).await.map_err(WriteError::LastUses);
+        let verifiers = self.write_verifiers().await.map_err(WriteError::Verifiers);
+        uses.and(verifiers)
+    }
+
+    /// What cannot be written goes back: computing it again costs a slow hash, and only in a process that begins anew.
+    async fn write_verifiers(&self) -> Result<(), StoreError> {
+        let mut found = self.verifiers.take();
+        while !found.is_empty() {
+            let rest = found.split_off(found.len().min(last_used::WRITTEN_AT_ONCE));
+            if let Err(error) = self.store.note_verifiers(found.clone()).await {
+                found.extend(rest);
+                self.verifiers.put_back(found);
+                return Err(error);
+            }
+            found = rest;
+        }
+        Ok(())
     }
 
     /// Tells the measures what is only known when somebody looks.
-    pub fn measure(&self) {
+    pub async fn measure(&self) {
         self.metrics.store_feed(match self.store.hearing() {
             Hearing::Listening => FeedMode::Listen,
             Hearing::Polling => FeedMode::Poll,
             Hearing::Down => FeedMode::Down,
         });
         self.metrics.store_confirmed(self.lease.age().unwrap_or_else(|| self.started.elapsed()));
-        self.metrics.cached_entries(self.keys.remembered() + self.tenants.remembered() + self.known.len());
+        let remembered = self.keys.remembered().await + self.tenants.remembered().await + self.known.len().await;
+        self.metrics.cached_entries(remembered);
     }
 
     /// Runs a slow hash in a tenant's turn, beside those of keys that are verified.

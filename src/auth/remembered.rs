@@ -93,11 +93,8 @@ where
     where
         F: Future<Output = Result<V, AuthError>>,
     {
-        if let Some(kept) = self.cache.get(key).await {
-            if self.is_good(&kept) {
-                return Ok(kept.answer.clone());
-            }
-            self.cache.invalidate(key).await;
+        if let Some(answer) = self.known(key).await {
+            return Ok(answer);
         }
         let arrived = self.lock().generation;
         for _ in 0..ATTEMPTS {
@@ -114,6 +111,16 @@ where
             }
         }
         Err(AuthError::Undecided("its record changed as often as it was read".to_owned()))
+    }
+
+    /// The answer that is remembered.
+    pub(super) async fn known(&self, key: &K) -> Option<V> {
+        let kept = self.cache.get(key).await?;
+        if self.is_good(&kept) {
+            return Some(kept.answer.clone());
+        }
+        self.cache.invalidate(key).await;
+        None
     }
 
     async fn load<F>(&self, key: &K, ask: &impl Fn() -> F) -> Result<Arc<Kept<K, V>>, Unkept<V>>
@@ -144,11 +151,15 @@ where
     }
 
     /// Forgets the answers that are `gone`, those that are being worked out among them.
-    pub(super) async fn forget_where(&self, gone: impl Fn(&V) -> bool + Send + Sync + 'static) {
+    ///
+    /// It is done before this returns: they are given to nobody any more. What is returned makes room for others, and
+    /// can wait for what is more urgent.
+    pub(super) fn forget_where(&self, gone: impl Fn(&V) -> bool + Send + Sync + 'static) -> impl Future<Output = ()> {
         let forgotten = self.lock().forget(Arc::new(gone));
-        // They are given to nobody any more: this makes room.
-        for kept in forgotten {
-            self.cache.invalidate(&kept.key).await;
+        async move {
+            for kept in forgotten {
+                self.cache.invalidate(&kept.key).await;
+            }
         }
     }
 
@@ -156,8 +167,9 @@ where
         self.forget_where(|_| true).await;
     }
 
-    /// How many answers there are, roughly.
-    pub(super) fn len(&self) -> u64 {
+    /// How many answers there are. The cache counts when it tidies up, which it otherwise does at its own time.
+    pub(super) async fn len(&self) -> u64 {
+        self.cache.run_pending_tasks().await;
         self.cache.entry_count()
     }
 

@@ -63,6 +63,10 @@ pub(super) fn record(id: &str, tenant: Tenant, made: &api_key::NewKey) -> KeyRec
 pub(super) struct TestStore {
     rows: Mutex<Rows>,
     pub(super) down: AtomicBool,
+    /// The next question of any kind panics.
+    pub(super) broken: AtomicBool,
+    /// How many rows each write of last uses or verifiers had.
+    pub(super) written: Mutex<Vec<usize>>,
     /// Key look-ups that read their answer and then wait for a permit; none wait where there is no semaphore.
     held: Mutex<Option<Arc<Semaphore>>>,
     /// Each question for keys.
@@ -80,8 +84,6 @@ pub(super) struct Rows {
     pub(super) ended_users: HashSet<String>,
     /// Keys whose rows cannot be read.
     pub(super) corrupt: HashSet<String>,
-    /// How many of the last changes come again although they were read.
-    pub(super) repeated: usize,
     pub(super) feed_lost: bool,
 }
 
@@ -121,6 +123,7 @@ impl TestStore {
     }
 
     fn up(&self) -> Result<(), StoreError> {
+        assert!(!self.broken.swap(false, Ordering::SeqCst), "it is broken, as the test wants it");
         if self.down.load(Ordering::SeqCst) {
             return Err(StoreError::Unavailable(Outage::Engine("it is down".to_owned())));
         }
@@ -177,12 +180,15 @@ impl Gate for TestStore {
 
     async fn changes(&self, since: Option<Position>) -> Result<Feed, StoreError> {
         self.up()?;
-        self.asked_since.lock().unwrap().push(since);
+        self.asked_since.lock().unwrap().push(since.clone());
         let rows = self.rows();
-        let next = Position::of(rows.feed.len() as u64);
-        let Some(since) = since.filter(|_| !rows.feed_lost) else { return Ok(Feed::Lost { next }) };
-        let from = usize::try_from(since.number()).unwrap().saturating_sub(rows.repeated);
-        Ok(Feed::Changes { changes: rows.feed[from..].to_vec(), next })
+        let next = Position::Number(rows.feed.len() as u64);
+        match since {
+            Some(Position::Number(from)) if !rows.feed_lost => {
+                Ok(Feed::Changes { changes: rows.feed[usize::try_from(from).unwrap()..].to_vec(), next })
+            }
+            _ => Ok(Feed::Lost { next }),
+        }
     }
 
     async fn listen(&self, _: &Notify) {
@@ -197,11 +203,13 @@ impl Gate for TestStore {
         self.up().map(|()| Vec::new())
     }
 
-    async fn touch_keys(&self, _: Vec<KeyUse>) -> Result<(), StoreError> {
+    async fn touch_keys(&self, uses: Vec<KeyUse>) -> Result<(), StoreError> {
+        self.written.lock().unwrap().push(uses.len());
         self.up()
     }
 
     async fn note_verifiers(&self, verifiers: Vec<KeyVerifier>) -> Result<(), StoreError> {
+        self.written.lock().unwrap().push(verifiers.len());
         self.up()?;
         self.noted.lock().unwrap().extend(verifiers);
         Ok(())

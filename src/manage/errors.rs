@@ -95,7 +95,7 @@ impl From<StoreError> for ManageError {
             error @ (StoreError::Unavailable(_)
             | StoreError::Corrupt { .. }
             | StoreError::Forbidden
-            | StoreError::Migration(_)
+            | StoreError::Refused(_)
             | StoreError::SchemaTooOld { .. }
             | StoreError::SchemaTooNew { .. }
             | StoreError::SchemaForeign) => ManageError::Unavailable(error),

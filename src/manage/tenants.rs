@@ -49,10 +49,9 @@ impl Manage {
         };
         let new = NewTenant::new(new.name, slug, new.db_schema_name, new.policy)
             .map_err(|error| ManageError::invalid("slug", error))?;
-        let slug = new.slug().clone();
-        let created = match self.store.create_tenant(new, once.map(|once| once.once(who))).await {
+        let created = match self.store.create_tenant(new.clone(), once.map(|once| once.once(who))).await {
             // One that an earlier attempt left half made is finished.
-            Err(error @ StoreError::Conflict(_)) => Created::New(self.half_made(&slug).await?.ok_or(error)?),
+            Err(error @ StoreError::Conflict(_)) => Created::New(self.half_made(&new).await?.ok_or(error)?),
             created => created?,
         };
         let Made { made, repeated } = Made::from(created);
@@ -63,10 +62,12 @@ impl Manage {
         Ok(Made { made, repeated })
     }
 
-    async fn half_made(&self, slug: &Slug) -> Result<Option<Arc<Tenant>>, ManageError> {
-        match self.store.tenant(&Reach::Platform, slug.as_str()).await {
+    /// The tenant that the same request left waiting, and no other of the slug.
+    async fn half_made(&self, new: &NewTenant) -> Result<Option<Arc<Tenant>>, ManageError> {
+        let same = |tenant: &Arc<Tenant>| tenant.status == TenantStatus::PendingProvisioning && new.describes(tenant);
+        match self.store.tenant(&Reach::Platform, new.slug().as_str()).await {
             Err(StoreError::NotFound(_)) => Ok(None),
-            found => Ok(Some(found?).filter(|tenant| tenant.status == TenantStatus::PendingProvisioning)),
+            found => Ok(Some(found?).filter(same)),
         }
     }
 

@@ -48,7 +48,8 @@ pub trait Gate: Send + Sync {
     /// Everything that is denied at this time: what `revoke_token` was told, and the families that ended.
     async fn revoked_tokens(&self, now: Timestamp) -> Result<Vec<String>, StoreError>;
 
-    /// Notes when and from where keys were last used. A time never moves back, and a key that is gone is passed over.
+    /// Notes when and from where keys were last used. A time never moves back, and a key that is gone, or that somebody is
+    /// changing at this moment, is passed over.
     async fn touch_keys(&self, used: Vec<KeyUse>) -> Result<(), StoreError>;
 
     /// Keeps what was found by slow hashes, so that nobody computes them again. A key whose hash is another by now, or

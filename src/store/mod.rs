@@ -23,11 +23,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use contract::{Candidates, Gate, Keys, Sessions, Store, Tenants, Users};
-pub use postgres::{Hearing, PostgresUrl, PostgresUrlError};
+pub use postgres::{PostgresUrl, PostgresUrlError};
 pub use records::{
-    Change, ChangeKind, Created, Email, EmailError, Feed, KeyLookup, KeyRecord, KeyUpdate, KeyUse, KeyVerifier, NewKey,
-    NewRefresh, NewTenant, NewUser, Once, Page, Position, Reach, Refreshed, Rotation, Successor, TenantRef,
-    TenantUpdate, UserRecord, UserStatus, UserUpdate, check_model, check_name, check_public_id, check_schema_name,
+    Change, ChangeKind, Created, Email, EmailError, Feed, Hearing, KeyLookup, KeyRecord, KeyUpdate, KeyUse,
+    KeyVerifier, NewKey, NewRefresh, NewTenant, NewUser, Once, Page, Position, Reach, Refreshed, Rotation, Successor,
+    TenantRef, TenantUpdate, UserRecord, UserStatus, UserUpdate, check_model, check_name, check_public_id,
+    check_schema_name,
 };
 
 use postgres::Postgres;
@@ -186,9 +187,9 @@ pub enum StoreError {
     /// The file is some other program's, or its schema was made of other migrations than this build's.
     #[error("the store holds a schema that is not Wardgate's: name another file or database")]
     SchemaForeign,
-    /// A migration found what it cannot go on from, and says what mends it.
-    #[error("nothing was migrated: {0}")]
-    Migration(String),
+    /// A migration, or a function of the schema's, found what it cannot go on from, and says what mends it.
+    #[error("nothing was changed: {0}")]
+    Refused(String),
     /// What is asked cannot stand beside what is stored.
     #[error("{0}")]
     Conflict(String),

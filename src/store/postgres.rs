@@ -9,6 +9,7 @@ mod change;
 mod connect;
 mod failure;
 mod gate;
+mod import;
 mod keys;
 mod listen;
 mod paging;
@@ -22,18 +23,20 @@ mod url;
 mod users;
 
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
-pub use self::listen::Hearing;
 pub use self::url::{PostgresUrl, PostgresUrlError};
 
 use self::connect::Connector;
 use self::listen::Listener;
 use self::pool::Pool;
-use super::{Config, StoreError};
+use super::{Config, Outage, StoreError};
 
 /// A store whose database may be down: it is looked for again with each question.
 pub(super) struct Postgres {
     pool: Pool,
+    /// One connection for the feed alone: where every other is taken, revocations are heard of all the same.
+    feed: Pool,
     listener: Listener,
     lookups: AtomicU64,
 }
@@ -41,7 +44,12 @@ pub(super) struct Postgres {
 impl Postgres {
     pub(super) async fn open(url: &PostgresUrl, config: &Config) -> Result<Postgres, StoreError> {
         let pool = Pool::open(url, config)?;
-        let store = Postgres { listener: Listener::new(pool.clone()), pool, lookups: AtomicU64::new(0) };
+        let store = Postgres {
+            listener: Listener::new(pool.clone()),
+            pool,
+            feed: Pool::open(url, &Config { pool: 1, ..config.clone() })?,
+            lookups: AtomicU64::new(0),
+        };
         match store.check_schema().await {
             Err(StoreError::Unavailable(outage)) if outage.may_pass() => {
                 tracing::warn!(%outage, "the database is not there yet; it is waited for");
@@ -53,7 +61,8 @@ impl Postgres {
 
     /// Makes the schema where the database is empty; otherwise it must be exactly this build's.
     async fn check_schema(&self) -> Result<(), StoreError> {
-        schema::make_or_check(self.pool.connector()).await
+        let checked = tokio::time::timeout(SCHEMA_TIMEOUT, schema::make_or_check(self.pool.connector())).await;
+        checked.unwrap_or(Err(StoreError::Unavailable(Outage::Slow(SCHEMA_TIMEOUT))))
     }
 
     pub(super) async fn pending_migrations(url: &PostgresUrl, config: &Config) -> Result<Vec<String>, StoreError> {
@@ -64,6 +73,9 @@ impl Postgres {
         schema::migrate(&Connector::new(url, config)?).await
     }
 }
+
+/// Time enough to make the schema, or to wait for the replica that makes it.
+const SCHEMA_TIMEOUT: Duration = Duration::from_secs(15);
 
 #[cfg(test)]
 mod testing;

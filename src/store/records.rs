@@ -6,7 +6,7 @@ mod sessions;
 mod tenants;
 mod users;
 
-pub use feed::{Change, ChangeKind, Feed, Position};
+pub use feed::{Change, ChangeKind, Feed, Hearing, Position};
 pub use keys::{KeyLookup, KeyRecord, KeyUpdate, KeyUse, KeyVerifier, NewKey, Rotation};
 pub use sessions::{NewRefresh, Refreshed, Successor};
 pub use tenants::{NewTenant, TenantRef, TenantUpdate};

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::{KeyLookup, KeyRecord, NewKey, Once, Outage, Reach, Rotation, StoreError, UserRecord, UserStatus};
+use super::{
+    KeyLookup, KeyRecord, NewKey, Once, Outage, Reach, Rotation, StoreError, TenantUpdate, UserRecord, UserStatus,
+};
 use crate::clock::Timestamp;
 use crate::tenant::{Slug, Tenant, TenantId, TenantStatus};
 
@@ -48,6 +50,17 @@ pub(super) fn refuse_deleted(tenant: &Tenant) -> Result<(), StoreError> {
         return Err(StoreError::Conflict(format!("the tenant `{}` is deleted, and stays so", tenant.slug)));
     }
     Ok(())
+}
+
+/// A tenant that waits for what its data lives in becomes active by getting it, or is deleted.
+pub(super) fn refuse_unprovisioned(tenant: &Tenant, update: &TenantUpdate) -> Result<(), StoreError> {
+    let waits = tenant.status == TenantStatus::PendingProvisioning;
+    match update.status {
+        Some(TenantStatus::Active | TenantStatus::Suspended) if waits => {
+            Err(StoreError::Conflict(format!("the tenant `{}` is half made: activate it first", tenant.slug)))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Only what nobody uses any more is removed for good.

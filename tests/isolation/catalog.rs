@@ -105,8 +105,8 @@ async fn what_a_migration_forgets_is_told() {
         ("CREATE VIEW all_keys AS SELECT * FROM api_keys", "all_keys: is no plain table"),
         ("GRANT USAGE ON SEQUENCE changes_seq_seq TO PUBLIC", "changes_seq_seq: a sequence is granted"),
         ("CREATE FUNCTION wardgate_new() RETURNS int LANGUAGE sql AS 'SELECT 1'", "16 functions instead of 15"),
-        ("ALTER FUNCTION wardgate_changes(bigint, integer) RESET search_path", "its search_path is not pinned"),
-        ("ALTER FUNCTION wardgate_changes(bigint, integer) OWNER TO app", "wardgate_changes: is not the owner's"),
+        ("ALTER FUNCTION wardgate_changes(text, integer) RESET search_path", "its search_path is not pinned"),
+        ("ALTER FUNCTION wardgate_changes(text, integer) OWNER TO app", "wardgate_changes: is not the owner's"),
         ("GRANT EXECUTE ON FUNCTION wardgate_drop_schema(text) TO wardgate_proxy", "wardgate_drop_schema: runs as"),
         ("GRANT EXECUTE ON FUNCTION wardgate_announce() TO PUBLIC", "wardgate_announce: runs as"),
     ] {

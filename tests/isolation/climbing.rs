@@ -94,7 +94,13 @@ async fn things_of_the_same_names_are_not_what_functions_use() {
         let found =
             cells(&proxy, "SELECT tenant_id FROM public.wardgate_find_tenants('{forged,attacker}', '{forged}')");
         assert_eq!(found.await.unwrap(), [["attacker"]], "{path}");
-        let fed = cells(&proxy, "SELECT id FROM public.wardgate_changes(0, 1)").await.unwrap();
+        let fed = cells(
+            &proxy,
+            "SELECT id FROM public.wardgate_changes((SELECT pg_catalog.format('1:1:  %s', pg_catalog.split_part(next, ' ', 3))
+                FROM public.wardgate_changes(NULL, 1)), 1)",
+        )
+        .await
+        .unwrap();
         assert_eq!(fed, [["attacker"]], "{path}");
         for call in [
             "SELECT public.wardgate_touch_keys('{key-victim}', '{2030-01-01}', '{::1}')",

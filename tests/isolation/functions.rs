@@ -116,8 +116,36 @@ async fn last_use_moves_forward_alone() {
         proxy.simple_query(&sql).await.unwrap();
         assert_eq!(house.database.sql(stamp).await, [stands], "{sql}");
     }
+    for future in ["now() + interval '1 year'", "'infinity'"] {
+        let sql = format!("SELECT wardgate_touch_keys('{{key-attacker}}', ARRAY[{future}]::timestamptz[], '{{x}}')");
+        proxy.simple_query(&sql).await.unwrap();
+        let sane = "SELECT last_used_at <= now() FROM api_keys WHERE id = 'key-attacker'";
+        assert_eq!(house.database.sql(sane).await, [["t"]], "{future}");
+    }
     let changes = "SELECT count(*) FROM changes WHERE kind = 'key'";
     assert_eq!(house.database.sql(changes).await, [["2"]], "a use is no change");
+}
+
+/// Somebody holds one row for long; the others' are noted at once.
+#[tokio::test]
+async fn one_locked_key_does_not_hold_up_the_others() {
+    let house = House::new().await;
+    house.database.sql("UPDATE api_keys SET hashed_key = '$2b$10$' || id").await;
+    let (holder, proxy) = (house.connect_as(&house.member).await, house.connect_as(&house.proxy).await);
+    crate::fixture::begin(&holder, ADMIN, Scope::Of("victim")).await;
+    holder.simple_query("SELECT FROM api_keys FOR UPDATE").await.unwrap();
+    let verifier = format!("hmac-sha256:p:{}", "a".repeat(64));
+    proxy
+        .batch_execute(&format!(
+            "SET statement_timeout = '5s';
+             SELECT wardgate_touch_keys('{{key-victim,key-attacker}}', ARRAY[now(), now()], '{{x,x}}');
+             SELECT wardgate_note_verifiers('{{key-victim,key-attacker}}', '{{$2b$10$key-victim,$2b$10$key-attacker}}',
+                '{{{verifier},{verifier}}}')"
+        ))
+        .await
+        .unwrap();
+    let noted = "SELECT id FROM api_keys WHERE last_used_from = 'x' AND verifier IS NOT NULL";
+    assert_eq!(house.database.sql(noted).await, [["key-attacker"]]);
 }
 
 #[tokio::test]
@@ -200,21 +228,39 @@ async fn tenants_schema_is_made_once_and_is_nobody_elses() {
 async fn schema_of_somebody_elses_is_neither_taken_nor_dropped() {
     let house = House::new().await;
     let admin = house.connect_as(&house.member).await;
-    for comment in ["NULL", "'wardgate tenant attacker'", "'something'"] {
-        house.database.sql(&format!("DROP SCHEMA IF EXISTS schema_victim; CREATE SCHEMA schema_victim; COMMENT ON SCHEMA schema_victim IS {comment}")).await;
+    let (ours, theirs) = ("wardgate_owner", house.careless.as_str());
+    for (comment, owner) in [
+        ("NULL", ours),
+        ("'wardgate tenant attacker'", ours),
+        ("'something'", ours),
+        ("'wardgate tenant victim'", theirs),
+    ] {
+        house
+            .database
+            .sql(&format!(
+                "DROP SCHEMA IF EXISTS schema_victim; CREATE SCHEMA schema_victim AUTHORIZATION {owner};
+                 COMMENT ON SCHEMA schema_victim IS {comment}"
+            ))
+            .await;
         let outcome = attempt(&admin, ADMIN, Scope::Unset, "SELECT wardgate_provision_schema('victim')").await;
         assert_eq!(outcome.unwrap_err(), "42P06", "{comment}");
         house.database.sql("UPDATE tenants SET status = 'deleted' WHERE id = 'victim'").await;
-        admin
+        let refused = admin
             .batch_execute("BEGIN; SET LOCAL ROLE wardgate_admin; SELECT wardgate_drop_schema('victim'); COMMIT")
             .await
-            .unwrap();
+            .unwrap_err();
+        assert_eq!(code(&refused), "WG001", "{comment}");
+        let told = refused.as_db_error().unwrap().message();
+        assert!(told.starts_with("the schema schema_victim was not made for this tenant: drop or rename it"), "{told}");
+        admin.batch_execute("ROLLBACK").await.unwrap();
         assert_eq!(
             house.database.sql("SELECT count(*) FROM pg_namespace WHERE nspname = 'schema_victim'").await,
             [["1"]]
         );
         house.database.sql("UPDATE tenants SET status = 'active' WHERE id = 'victim'").await;
     }
+    house.database.sql("UPDATE tenants SET status = 'deleted', db_schema_name = 'public' WHERE id = 'victim'").await;
+    assert!(attempt(&admin, ADMIN, Scope::Unset, "SELECT wardgate_drop_schema('victim')").await.is_ok());
 }
 
 #[tokio::test]

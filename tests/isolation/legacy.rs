@@ -173,21 +173,51 @@ async fn what_was_ended_or_limited_stays_so() {
         ("is_active boolean", "false", "true"),
         ("revoked boolean", "true", "false"),
         ("status varchar(10)", "'REVOKED'", "'Active'"),
+        ("status keyword", "'revoked '", "'active'"),
+        ("state character(10)", "'over'", "'ACTIVE'"),
+        ("active smallint", "0", "1"),
+        ("enabled deep_flag", "NULL", "true"),
+        ("is_deleted bit(1)", "B'1'", "B'0'"),
+        ("is_disabled deep_flag", "true", "NULL"),
+        ("archived varchar(1)", "'Y'", "'N'"),
+        ("is_archived boolean", "true", "false"),
+        ("expired numeric", "1", "0"),
+        ("is_expired integer", "1", "0"),
+        ("blocked boolean", "true", "false"),
+        ("banned text", "'for spam'", "''"),
+        ("suspended boolean", "true", "false"),
+        ("is_suspended boolean", "true", "false"),
         ("deleted_at timestamp", "now()", "NULL"),
+        ("suspended_at bigint", "1700000000", "0"),
         ("revoked_at timestamp", "now()", "NULL"),
         ("revoked_at bigint", "1", "NULL"),
     ] {
         let database = earlier(&FORMS[0]).await;
+        let name = column.split(' ').next().unwrap();
         database
             .sql(&format!(
-                "ALTER TABLE api_keys ADD COLUMN {column};
-                 UPDATE api_keys SET {0} = {lives}; UPDATE api_keys SET {0} = {over} WHERE note = 'first'",
-                column.split(' ').next().unwrap()
+                "CREATE DOMAIN flag AS boolean; CREATE DOMAIN deep_flag AS flag; CREATE DOMAIN keyword AS varchar(20);
+                 ALTER TABLE api_keys ADD COLUMN {column};
+                 UPDATE api_keys SET {name} = {lives}; UPDATE api_keys SET {name} = {over} WHERE note = 'first'"
             ))
             .await;
-        migrate(&connect(&database.url()).await).await.unwrap();
+        // A tenant's own status is read already, and it is not revoked.
+        let of_tenants = !matches!(name, "status" | "revoked" | "revoked_at");
+        if of_tenants {
+            database
+                .sql(&format!(
+                    "UPDATE tenants SET status = 'ACTIVE'; ALTER TABLE tenants ADD COLUMN {column};
+                     UPDATE tenants SET {name} = {lives}; UPDATE tenants SET {name} = {over} WHERE region = 'us'"
+                ))
+                .await;
+        }
+        migrate(&connect(&database.url()).await).await.unwrap_or_else(|error| panic!("{column}: {error:?}"));
         let ended = database.sql("SELECT note FROM api_keys WHERE revoked_at IS NOT NULL").await;
         assert_eq!(ended, [["first"]], "{column}");
+        if of_tenants {
+            let ended = database.sql("SELECT region FROM tenants WHERE status = 'suspended'").await;
+            assert_eq!(ended, [["us"]], "{column}");
+        }
     }
     let database = earlier(&FORMS[0]).await;
     database.sql("ALTER TABLE api_keys ADD COLUMN scopes varchar(20)[]; UPDATE api_keys SET scopes = '{read}'").await;
@@ -250,6 +280,16 @@ async fn what_cannot_be_taken_over_is_refused_and_left_as_it_was() {
         ),
         ("CREATE TABLE usage (key_id uuid REFERENCES api_keys (id))", "usage refers to api_keys"),
         ("CREATE VIEW active AS SELECT * FROM tenants", "the view active reads tenants: drop it"),
+        (
+            "CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+             CREATE TRIGGER looks BEFORE UPDATE ON api_keys FOR EACH ROW EXECUTE FUNCTION look()",
+            "the trigger looks of api_keys would see every tenant: drop it",
+        ),
+        (
+            "CREATE TABLE seen (id uuid);
+             CREATE RULE looks AS ON UPDATE TO tenants DO ALSO INSERT INTO seen VALUES (NEW.id)",
+            "the rule looks of tenants would see every tenant: drop it",
+        ),
         ("ALTER TABLE api_keys RENAME hashed_key TO key_hash", "has no column hashed_key"),
         ("CREATE TABLE users (id int)", "the table users is there already"),
         ("ALTER TABLE api_keys ADD COLUMN scopes jsonb", "the column scopes of api_keys has the type jsonb"),
@@ -257,7 +297,26 @@ async fn what_cannot_be_taken_over_is_refused_and_left_as_it_was() {
             "ALTER TABLE api_keys ALTER COLUMN expires_at TYPE text",
             "the column expires_at of api_keys has the type text",
         ),
-        ("UPDATE tenants SET db_schema_name = 'Tenant A' WHERE name LIKE 'G%'", "1 tenants have a db_schema_name"),
+        (
+            "ALTER TABLE api_keys ADD COLUMN revoked_at bigint; UPDATE api_keys SET revoked_at = 1700000000000 WHERE note = 'first'",
+            "1 rows of api_keys have a revoked_at that is too large for seconds",
+        ),
+        (
+            "ALTER TABLE tenants ADD COLUMN created_at numeric DEFAULT 1700000000000",
+            "3 rows of tenants have a created_at that is too large for seconds",
+        ),
+        (
+            "ALTER TABLE api_keys ADD COLUMN status integer",
+            "the column status of api_keys has the type integer, and may",
+        ),
+        (
+            "ALTER TABLE api_keys ADD COLUMN scopes text[] DEFAULT '{llm:invoke}'; UPDATE api_keys SET scopes = '{a b}' WHERE note = 'first'",
+            "1 rows of api_keys have scopes",
+        ),
+        (r#"ALTER TABLE api_keys ADD COLUMN scopes text[] DEFAULT ARRAY['a\']"#, "3 rows of api_keys have scopes"),
+        ("ALTER TABLE api_keys ADD COLUMN scopes text[] DEFAULT '{\"\"}'", "3 rows of api_keys have scopes"),
+        ("ALTER TABLE api_keys ADD COLUMN scopes text[] DEFAULT '{{a},{b}}'", "3 rows of api_keys have scopes"),
+        ("ALTER TABLE api_keys ADD COLUMN models text[] DEFAULT '{a,NULL}'", "3 rows of api_keys have models"),
         ("UPDATE tenants SET db_schema_name = 'shared'", "several tenants have the same db_schema_name (shared)"),
         (
             "ALTER TABLE api_keys DROP CONSTRAINT api_keys_tenant_id_fkey; DELETE FROM tenants",
@@ -286,13 +345,33 @@ async fn what_cannot_be_taken_over_is_refused_and_left_as_it_was() {
         let error = error.as_db_error().unwrap();
         assert_eq!(error.code().code(), "WG001", "{there}: {error:?}");
         assert!(error.message().contains(told), "{there}: {}", error.message());
-        assert!(!error.message().contains(first), "no value of a row");
+        assert!(!error.message().contains(first), "no value of a row but a schema's name");
         let after = database.sql(
             "SELECT attrelid::regclass, attname, atttypid FROM pg_attribute a JOIN pg_class c ON c.oid = attrelid
             WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v') AND attnum > 0 ORDER BY 1, 2",
         );
         assert_eq!(after.await, before, "{there}");
     }
+}
+
+/// The store refuses a row with such a name, and would so refuse every key of the tenant.
+#[tokio::test]
+async fn schema_that_no_tenant_may_have_is_no_tenants() {
+    let database = earlier(&FORMS[0]).await;
+    database.sql("ALTER TABLE tenants ALTER COLUMN db_schema_name TYPE text").await;
+    for (number, name) in ["public", "information_schema", "pg_catalog", "Tenant A", "1a", &"x".repeat(64), "_tenant_9"]
+        .iter()
+        .enumerate()
+    {
+        database
+            .sql(&format!(
+                "INSERT INTO tenants (name, db_schema_name, region) VALUES ('{number}', '{name}', 'eu'), ('again', 'public', 'eu')"
+            ))
+            .await;
+    }
+    migrate(&connect(&database.url()).await).await.unwrap();
+    let named = "SELECT db_schema_name FROM tenants WHERE db_schema_name IS NOT NULL ORDER BY 1";
+    assert_eq!(database.sql(named).await, [["_tenant_9"], ["tenant_a"]]);
 }
 
 /// Slugs are what people type, and so they are made like a new tenant's; a good one stays.

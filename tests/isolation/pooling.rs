@@ -38,7 +38,7 @@ async fn functions_leave_the_scope_as_they_found_it() {
     let calls = [
         "SELECT * FROM wardgate_find_keys('{prefix-victim}', '{}', '{}')",
         "SELECT * FROM wardgate_find_tenants('{victim}', '{}')",
-        "SELECT * FROM wardgate_changes(0, 100)",
+        "SELECT * FROM wardgate_changes('1:1:', 100)",
         "SELECT * FROM wardgate_revoked_tokens()",
         "SELECT * FROM wardgate_ended_users('{user-victim}')",
         "SELECT wardgate_touch_keys('{key-victim}', ARRAY[now()], '{::1}')",

@@ -29,6 +29,11 @@ impl Peppers {
     fn find(&self, id: &str) -> Option<&Secret> {
         self.0.iter().find(|(held, _)| held == id).map(|(_, pepper)| pepper)
     }
+
+    /// Whether new hashes are made with the pepper of this id.
+    pub(super) fn is_first(&self, id: &str) -> bool {
+        self.0.first().is_some_and(|(first, _)| first == id)
+    }
 }
 
 /// A stored hash, parsed.

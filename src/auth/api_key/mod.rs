@@ -20,6 +20,7 @@ pub use self::hash::{BCRYPT_COST_MAX, HashMethod, KeyHash, KeyHashError, Peppers
 pub(super) use self::verifiers::Found as FoundVerifiers;
 
 use self::form::{BadChecksum, KeyForm};
+use self::verifiers::Said;
 use super::epochs::{Epoch, Epochs};
 use super::hashing::HashThreads;
 use super::last_used::LastUsed;
@@ -51,12 +52,10 @@ pub struct Config {
 
 /// Cost 10 takes about 65 ms of a core, at a key's first use.
 pub const DEFAULT_BCRYPT_COST: u32 = 10;
-/// An entry takes about 400 bytes; a full cache some 40 MB.
+/// A full cache takes some 160 MB (`cargo bench --bench growth`), with all that goes with an entry.
 pub const DEFAULT_CACHE_ENTRIES_MAX: u64 = 100_000;
 /// Promise R27: a key created after its id was cached as unknown works within 2 s.
 pub const DEFAULT_UNKNOWN_TTL: Duration = Duration::from_secs(1);
-/// A key that was not used for so long is hashed anew at its next use.
-const PROVEN_IDLE_MAX: Duration = Duration::from_secs(3600);
 
 impl Default for Config {
     fn default() -> Config {
@@ -133,7 +132,8 @@ pub(super) struct ApiKeys {
     answers: Remembered<[u8; 32], Answer>,
     /// Which bcrypt hash a key was found to match, under the key's digest. An answer that was forgotten is looked up
     /// anew without the hash being computed again, so that nobody waits for bcrypt because a tenant was renamed, or
-    /// because the store was away for long.
+    /// because the store was away for long. Their number alone bounds them: they are asked only where an answer is
+    /// worked out, which may be days apart, and the hash that is stored is compared each time.
     proven: Cache<[u8; 32], Arc<str>>,
 }
 
@@ -178,27 +178,40 @@ impl ApiKeys {
             Answer::Known(key) => time_left(key.principal.expiry),
             Answer::Refused(_) => Some(unknown),
         });
-        let proven = Cache::builder().max_capacity(config.cache_entries_max).time_to_idle(PROVEN_IDLE_MAX).build();
+        let proven = Cache::builder().max_capacity(config.cache_entries_max).build();
         ApiKeys { config, parts, answers, proven }
     }
 
     pub(super) async fn authenticate(&self, key: &Secret, peer: IpAddr) -> Result<Arc<Principal>, AuthError> {
-        let text = std::str::from_utf8(key.expose()).map_err(|_| AuthError::Refused(KeyRefusal::Unknown))?;
-        let form =
-            KeyForm::parse(text, &self.config.brand).map_err(|BadChecksum| AuthError::Refused(KeyRefusal::Checksum))?;
+        let form = self.form_of(key)?;
         let digest = sha256(key.expose());
         let answer = self.answers.get_or(&digest, || self.verify_records(key, digest, &form, peer)).await?;
         self.accept(answer, peer)
     }
 
+    /// Refuses what no key can be, by its form alone and asking nobody.
+    pub(super) fn check_form(&self, key: &Secret) -> Result<(), AuthError> {
+        self.form_of(key).map(|_| ())
+    }
+
+    fn form_of<'a>(&self, key: &'a Secret) -> Result<KeyForm<'a>, AuthError> {
+        let text = std::str::from_utf8(key.expose()).map_err(|_| AuthError::Refused(KeyRefusal::Unknown))?;
+        KeyForm::parse(text, &self.config.brand).map_err(|BadChecksum| AuthError::Refused(KeyRefusal::Checksum))
+    }
+
     /// Forgets what was known of the keys of principals that are `gone`, and every refusal: a new key, or an old one
     /// that is good again, can make any of them untrue.
-    pub(super) async fn forget_where(&self, gone: impl Fn(&Principal) -> bool + Send + Sync + 'static) {
+    ///
+    /// It is done before this returns; what is returned makes room for others.
+    pub(super) fn forget_where(
+        &self,
+        gone: impl Fn(&Principal) -> bool + Send + Sync + 'static,
+    ) -> impl Future<Output = ()> {
         let gone = move |answer: &Answer| match answer {
             Answer::Known(known) => gone(&known.principal),
             Answer::Refused(_) => true,
         };
-        self.answers.forget_where(gone).await;
+        self.answers.forget_where(gone)
     }
 
     /// Forgets everything, because changes may have been missed.
@@ -207,8 +220,8 @@ impl ApiKeys {
     }
 
     /// How many answers are remembered, good and bad together.
-    pub(super) fn remembered(&self) -> u64 {
-        self.answers.len()
+    pub(super) async fn remembered(&self) -> u64 {
+        self.answers.len().await
     }
 
     /// The last checks, made at every use of a remembered answer.
@@ -266,8 +279,15 @@ impl ApiKeys {
         if !hash.is_slow() {
             return hash.verify(key, &self.config.peppers).map_err(AuthError::undecided);
         }
-        if let Some(matches) = verifiers::verify(record, key, &self.config.peppers) {
-            return Ok(matches);
+        let said = verifiers::ask(record, key, &self.config.peppers);
+        match said {
+            Said::Matches => return Ok(true),
+            Said::MatchesOlder => {
+                self.parts.verifiers.note(record, key, &self.config.peppers);
+                return Ok(true);
+            }
+            Said::Differs => return Ok(false),
+            Said::Disagrees(_) | Said::Nothing => {}
         }
         let stored = hash.to_string();
         if self.proven.get(&digest).await.is_some_and(|proven| *proven == *stored) {
@@ -278,7 +298,12 @@ impl ApiKeys {
         let (party, subject) = (record.tenant.id.as_str(), Some(record.id.as_str()));
         let matches = self.parts.hashing.run(party, subject, compare).await?.map_err(AuthError::undecided)?;
         if matches {
-            self.parts.verifiers.note(record, key, &self.config.peppers);
+            if let Said::Disagrees(pepper_id) = said {
+                tracing::warn!(key_id = %record.id, %pepper_id,
+                    "the verifier of a key does not agree with its hash: is the pepper the same on every replica?");
+            } else {
+                self.parts.verifiers.note(record, key, &self.config.peppers);
+            }
             self.proven.insert(digest, stored.into()).await;
         }
         Ok(matches)

@@ -11,17 +11,33 @@ use super::hash::{KeyHash, Peppers};
 use crate::secret::Secret;
 use crate::store::{KeyRecord, KeyVerifier};
 
-/// What a record's verifier says of a presented key; `None` where there is none that can be computed here, so that the
-/// slow hash has to be.
-pub(super) fn verify(record: &KeyRecord, key: &Secret, peppers: &Peppers) -> Option<bool> {
-    let verifier: KeyHash = record.verifier.as_deref()?.parse().ok()?;
-    if verifier.is_slow() {
-        return None;
-    }
-    verifier.verify(key, peppers).ok()
+/// What a record's verifier says of a presented key.
+pub(super) enum Said {
+    Matches,
+    /// It matches under a pepper that is not the first any more: the rotation has not reached this key yet.
+    MatchesOlder,
+    /// No secret of ours is in it, so that nothing but another key can be the reason.
+    Differs,
+    /// It does not match under the pepper of this id, which may be another secret where it was written, and the
+    /// store's word is all there is for it: a reason to compute the slow hash, and none to refuse.
+    Disagrees(String),
+    /// There is none that can be computed here.
+    Nothing,
 }
 
-/// Verifiers of keys whose slow hash was computed here, until they are written.
+pub(super) fn ask(record: &KeyRecord, key: &Secret, peppers: &Peppers) -> Said {
+    let verifier = record.verifier.as_deref().and_then(|verifier| verifier.parse::<KeyHash>().ok());
+    let Some(verifier) = verifier.filter(|verifier| !verifier.is_slow()) else { return Said::Nothing };
+    match (verifier.verify(key, peppers), verifier) {
+        (Err(_), _) => Said::Nothing,
+        (Ok(true), KeyHash::HmacSha256 { pepper_id, .. }) if !peppers.is_first(&pepper_id) => Said::MatchesOlder,
+        (Ok(true), _) => Said::Matches,
+        (Ok(false), KeyHash::HmacSha256 { pepper_id, .. }) => Said::Disagrees(pepper_id),
+        (Ok(false), _) => Said::Differs,
+    }
+}
+
+/// Verifiers of keys that were proven here without one under the first pepper, until they are written.
 #[derive(Default)]
 pub(in crate::auth) struct Found(Mutex<HashMap<String, KeyVerifier>>);
 
@@ -29,7 +45,7 @@ pub(in crate::auth) struct Found(Mutex<HashMap<String, KeyVerifier>>);
 const WAITING_MAX: usize = 100_000;
 
 impl Found {
-    /// Notes that the key matches the record's slow hash, where a pepper is configured.
+    /// Notes that the key is the record's, where a pepper is configured.
     pub(super) fn note(&self, record: &KeyRecord, key: &Secret, peppers: &Peppers) {
         let Some(verifier) = KeyHash::peppered(key, peppers) else { return };
         let mut waiting = self.lock();
@@ -42,6 +58,17 @@ impl Found {
     /// What was noted since the last time.
     pub(in crate::auth) fn take(&self) -> Vec<KeyVerifier> {
         std::mem::take(&mut *self.lock()).into_values().collect()
+    }
+
+    /// Puts back what could not be written. What was noted meanwhile is as good.
+    pub(in crate::auth) fn put_back(&self, unwritten: Vec<KeyVerifier>) {
+        let mut waiting = self.lock();
+        for verifier in unwritten {
+            if waiting.len() >= WAITING_MAX {
+                break;
+            }
+            waiting.entry(verifier.id.clone()).or_insert(verifier);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, KeyVerifier>> {

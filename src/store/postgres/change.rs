@@ -50,6 +50,12 @@ impl Change {
     pub(super) async fn hold_name(&self, kind: &str, name: &str) -> Result<(), StoreError> {
         self.query(HOLD_NAME, &[(&format!("{kind} {name}"), Type::TEXT)]).await.map(drop)
     }
+
+    /// As `hold_name`, for the public ids of keys to be made. Some share a lock, so that a table of keys does not take
+    /// more of them than the server has.
+    pub(super) async fn hold_public_ids(&self, public_ids: &[&str]) -> Result<(), StoreError> {
+        self.query(HOLD_PUBLIC_IDS, &[(&public_ids, Type::TEXT_ARRAY)]).await.map(drop)
+    }
 }
 
 impl Reach {
@@ -59,24 +65,34 @@ impl Reach {
     }
 }
 
-/// A creation's idempotency key, where it has one, and what was made under it before.
+/// A creation's idempotency key, where it has one, and what was made under it before. Words are kept beyond any one
+/// tenant: whoever hands them on keeps callers apart (`Once::key`).
 pub(super) struct Word<'a> {
     once: Option<&'a Once>,
+    reach: &'a Reach,
     fingerprint: String,
     made: Option<String>,
 }
 
 impl<'a> Word<'a> {
-    pub(super) async fn of(change: &Change, kind: &str, once: Option<&'a Once>) -> Result<Word<'a>, StoreError> {
-        let Some(given) = once else { return Ok(Word { once, fingerprint: String::new(), made: None }) };
+    pub(super) async fn of(
+        change: &Change,
+        reach: &'a Reach,
+        kind: &str,
+        once: Option<&'a Once>,
+    ) -> Result<Word<'a>, StoreError> {
+        let Some(given) = once else { return Ok(Word { once, reach, fingerprint: String::new(), made: None }) };
         given.check()?;
         change.hold_name("idempotency key", &given.key).await?;
+        change.reach(&Reach::Platform).await?;
         let kept_since = Moment(Timestamp(Timestamp::now().0.saturating_sub(rules::ONCE_SECONDS)));
         change.write(FORGET_ONCE, &[(&kept_since, Type::TIMESTAMPTZ)]).await?;
-        let found = change.query(MADE_ONCE, &[(&given.key, Type::TEXT)]).await?;
+        let row = [(&given.key as _, Type::TEXT), (&kept_since as _, Type::TIMESTAMPTZ)];
+        let found = change.query(MADE_ONCE, &row).await?;
+        change.reach(reach).await?;
         let fingerprint = rules::fingerprint(kind, given);
         let made = rules::made_before(&fingerprint, found.first().map(|row: &Row| (row.get(0), row.get(1))))?;
-        Ok(Word { once, fingerprint, made })
+        Ok(Word { once, reach, fingerprint, made })
     }
 
     /// The id of what an earlier request made.
@@ -93,11 +109,9 @@ impl<'a> Word<'a> {
             (&id as _, Type::TEXT),
             (&now as _, Type::TIMESTAMPTZ),
         ];
-        match change.write(REMEMBER_ONCE, &row).await? {
-            1 => Ok(()),
-            // The word stands for something beyond this reach.
-            _ => Err(StoreError::Repeated),
-        }
+        change.reach(&Reach::Platform).await?;
+        change.write(REMEMBER_ONCE, &row).await?;
+        change.reach(self.reach).await
     }
 }
 
@@ -107,9 +121,15 @@ pub(super) fn json(value: &impl serde::Serialize) -> Result<serde_json::Value, S
 
 const SCOPE: &str = "SELECT set_config('app.current_tenant_id', $1, true)";
 const HOLD_NAME: &str = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
+/// In their order, so that two who hold many never wait for each other. The first number keeps them apart from other
+/// locks.
+const HOLD_PUBLIC_IDS: &str = "SELECT count(pg_advisory_xact_lock(1, share)) FROM (\
+     SELECT DISTINCT hashtext(public_id) & 255 AS share FROM unnest($1) AS public_id ORDER BY share) AS held";
 /// A few at a time, and none that another transaction holds: nobody waits for the tidying up.
 const FORGET_ONCE: &str = "DELETE FROM idempotency_keys WHERE key IN (SELECT key FROM idempotency_keys \
      WHERE created_at < $1 ORDER BY created_at LIMIT 100 FOR UPDATE SKIP LOCKED)";
-const MADE_ONCE: &str = "SELECT fingerprint, resource_id FROM idempotency_keys WHERE key = $1";
-const REMEMBER_ONCE: &str = "INSERT INTO idempotency_keys (key, fingerprint, resource_id, created_at, reach) \
-     VALUES ($1, $2, $3, $4, current_setting('app.current_tenant_id')) ON CONFLICT DO NOTHING RETURNING key";
+const MADE_ONCE: &str = "SELECT fingerprint, resource_id FROM idempotency_keys WHERE key = $1 AND created_at >= $2";
+/// In the place of one that has run out and was not tidied away yet.
+const REMEMBER_ONCE: &str = "INSERT INTO idempotency_keys (key, fingerprint, resource_id, created_at) \
+     VALUES ($1, $2, $3, $4) ON CONFLICT (reach, key) DO UPDATE SET fingerprint = excluded.fingerprint, \
+     resource_id = excluded.resource_id, created_at = excluded.created_at";

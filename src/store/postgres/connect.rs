@@ -150,7 +150,7 @@ impl Connect for Connector {
 type Connecting<'a> = Pin<Box<dyn Future<Output = Result<(Client, JoinHandle<()>), Error>> + Send + 'a>>;
 
 /// For TCP alone, each address by itself; callers bound the whole.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// For TCP, TLS and login with a host that is not the last: so a lookup still has the time to ask the next one.
 const HOST_TIMEOUT: Duration = Duration::from_millis(800);

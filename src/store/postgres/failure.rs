@@ -12,6 +12,10 @@ use crate::store::{Outage, StoreError};
 pub(super) fn told(error: &Error) -> StoreError {
     let Some(refused) = error.as_db_error() else { return StoreError::Unavailable(unanswered(error)) };
     let code = refused.code();
+    // What our own SQL says holds no value of a row but names, and is what an operator needs.
+    if code.code() == RAISED_BY_OURS {
+        return StoreError::Refused(refused.message().to_owned());
+    }
     if *code == SqlState::INSUFFICIENT_PRIVILEGE {
         return StoreError::Forbidden;
     }
@@ -49,6 +53,9 @@ fn unanswered(error: &Error) -> Outage {
         None => Outage::Unreachable(error.to_string()),
     }
 }
+
+/// The SQLSTATE of what migrations and functions of ours raise by themselves.
+const RAISED_BY_OURS: &str = "WG001";
 
 /// Whether the connection is of no use any more.
 pub(super) fn is_lost(error: &Error) -> bool {

@@ -5,10 +5,11 @@ use tokio_postgres::types::Type;
 
 use super::Postgres;
 use super::change::{Change, Word, within};
+use super::import::{end, insert_keys};
 use super::paging::{Span, span};
 use super::rows::Moment;
 use super::tenants::heir;
-use crate::clock::{Expiry, Timestamp};
+use crate::clock::Timestamp;
 use crate::store::rows::{select_keys, tenant_columns};
 use crate::store::{Created, KeyRecord, KeyUpdate, Keys, NewKey, Once, Page, Reach, Rotation, StoreError, rules};
 
@@ -17,8 +18,9 @@ impl Keys for Postgres {
     async fn create_key(&self, new: NewKey, once: Option<Once>) -> Result<Created<KeyRecord>, StoreError> {
         new.check()?;
         let (new, once) = (&new, once.as_ref());
-        within!(self, &Reach::Tenant(new.tenant.clone()), |change| {
-            let word = Word::of(&change, "key", once).await?;
+        let reach = &Reach::Tenant(new.tenant.clone());
+        within!(self, reach, |change| {
+            let word = Word::of(&change, reach, "key", once).await?;
             if let Some(id) = word.made_before() {
                 return Ok(Created::Before(key_by_id(&change, id).await?));
             }
@@ -30,17 +32,7 @@ impl Keys for Postgres {
 
     async fn import_keys(&self, new: Vec<NewKey>) -> Result<Vec<KeyRecord>, StoreError> {
         let new = &new;
-        within!(self, &Reach::Platform, |change| {
-            let mut made = Vec::with_capacity(new.len());
-            for (index, new) in new.iter().enumerate() {
-                let key = match new.check() {
-                    Ok(()) => insert_key(&change, &rules::new_id(), new).await,
-                    Err(error) => Err(error),
-                };
-                made.push(key.map_err(|error| rules::of_row(index, error))?);
-            }
-            Ok(made)
-        })
+        within!(self, &Reach::Platform, |change| insert_keys(&change, new).await)
     }
 
     async fn list_keys(&self, reach: &Reach, page: Page) -> Result<Vec<KeyRecord>, StoreError> {
@@ -137,7 +129,7 @@ async fn key_by_id(change: &Change, id: &str) -> Result<KeyRecord, StoreError> {
 
 async fn insert_key(change: &Change, id: &str, new: &NewKey) -> Result<KeyRecord, StoreError> {
     heir(change, &new.tenant).await?;
-    change.hold_name("public id", &new.public_id).await?;
+    change.hold_public_ids(&[&new.public_id]).await?;
     let sharing = change.query(COUNT_PREFIX, &[(&new.public_id, Type::TEXT)]).await?;
     rules::refuse_crowd(sharing.first().map_or(0, |row| row.get(0)))?;
     let (scopes, tenant) = (new.scopes.iter().collect::<Vec<&str>>(), new.tenant.as_str());
@@ -159,13 +151,6 @@ async fn insert_key(change: &Change, id: &str, new: &NewKey) -> Result<KeyRecord
     match change.write(INSERT, &row).await? {
         1 => key_by_id(change, id).await,
         _ => Err(rules::hash_taken()),
-    }
-}
-
-fn end(expiry: Expiry) -> Option<Moment> {
-    match expiry {
-        Expiry::Never => None,
-        Expiry::At(end) => Some(Moment(end)),
     }
 }
 

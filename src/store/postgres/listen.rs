@@ -15,7 +15,7 @@ use tokio_postgres::{AsyncMessage, Client, Notification};
 
 use super::failure;
 use super::pool::Pool;
-use crate::store::{Outage, StoreError};
+use crate::store::{Hearing, Outage, StoreError};
 
 /// Listens on a connection of its own, beside the pool's.
 pub(super) struct Listener {
@@ -26,17 +26,6 @@ pub(super) struct Listener {
 /// How changes are heard of at this moment.
 #[derive(Default)]
 struct HearingState(AtomicU8);
-
-/// How changes are heard of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hearing {
-    /// The database cannot be reached.
-    Down,
-    /// As they happen.
-    Listening,
-    /// By asking alone: something in between swallows notifications.
-    Polling,
-}
 
 impl HearingState {
     fn hearing(&self) -> Hearing {

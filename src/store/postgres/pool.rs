@@ -28,6 +28,8 @@ struct Inner {
     connector: Connector,
     /// One for each call that runs or waits.
     places: Semaphore,
+    /// The same for changes, so that those who wait for a lock keep nobody from asking.
+    change_places: Semaphore,
     /// Half of the connections at most: changes that wait for a lock must not keep lookups waiting.
     transactions: Semaphore,
     waiting_max: usize,
@@ -45,11 +47,13 @@ impl Pool {
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_connect(tokio_postgres::Config::new(), connector.clone(), recycling);
         let connections = deadpool_postgres::Pool::builder(manager).max_size(config.pool).build();
+        let turns = (config.pool / 2).max(1);
         Ok(Pool(Arc::new(Inner {
             connections: connections.expect("a pool without timeouts needs no runtime of its own"),
             connector,
             places: Semaphore::new(config.pool + config.waiting_max),
-            transactions: Semaphore::new((config.pool / 2).max(1)),
+            change_places: Semaphore::new(turns + config.waiting_max),
+            transactions: Semaphore::new(turns),
             waiting_max: config.waiting_max,
             lookup_timeout: config.lookup_timeout,
         })))
@@ -62,7 +66,7 @@ impl Pool {
     /// Runs one statement by itself. It is run again where a connection turns out to be lost, so it must be one that may
     /// run twice.
     pub(super) async fn query(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, StoreError> {
-        self.bounded(self.0.lookup_timeout, async {
+        self.bounded(&self.0.places, self.0.lookup_timeout, async {
             match self.query_once(sql, parameters).await {
                 // Where one is lost, the others that lie idle are as well: a restart ends them all.
                 Err(Refusal::Lost(_)) => {
@@ -93,7 +97,7 @@ impl Pool {
         T: Send,
         W: Future<Output = Result<T, StoreError>> + Send,
     {
-        self.bounded(CHANGE_TIMEOUT, async {
+        self.bounded(&self.0.change_places, CHANGE_TIMEOUT, async {
             let _turn = self.0.transactions.acquire().await.map_err(|_| StoreError::Unavailable(Outage::Worker))?;
             let mut tries = 1;
             loop {
@@ -136,10 +140,11 @@ impl Pool {
     /// Answers within `patience` in any case, and at once where too many wait already.
     async fn bounded<T>(
         &self,
+        places: &Semaphore,
         patience: Duration,
         work: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        let Ok(_place) = self.0.places.try_acquire() else {
+        let Ok(_place) = places.try_acquire() else {
             return Err(StoreError::Unavailable(Outage::Overloaded(self.0.waiting_max)));
         };
         let answer = tokio::time::timeout(patience, work).await;

@@ -73,7 +73,7 @@ async fn connect(connector: &Connector) -> Result<Client, StoreError> {
 }
 
 async fn version(client: &Client) -> Result<Version, StoreError> {
-    let found = client.query_typed(FOUND, &[]).await.map_err(told)?;
+    let found = client.query_typed(FOUND, &[]).await.map_err(|error| failure::told(&error))?;
     let [found] = found.as_slice() else { return Err(StoreError::SchemaForeign) };
     let (has_history, has_others): (bool, bool) = (found.get(0), found.get(1));
     let history = if has_history { history(client).await? } else { Vec::new() };
@@ -85,7 +85,7 @@ async fn version(client: &Client) -> Result<Version, StoreError> {
 
 /// Version and checksum of each migration that ran, in their order.
 async fn history(client: &Client) -> Result<Vec<(i64, String)>, StoreError> {
-    let rows = client.query_typed(HISTORY, &[]).await.map_err(told)?;
+    let rows = client.query_typed(HISTORY, &[]).await.map_err(|error| failure::told(&error))?;
     let read = rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
     read.collect::<Result<_, Error>>().map_err(|_| StoreError::SchemaForeign)
 }
@@ -93,15 +93,16 @@ async fn history(client: &Client) -> Result<Vec<(i64, String)>, StoreError> {
 /// Runs what is pending once the lock is had, and names it. Where this fails, the connection ends, and the transaction
 /// with it.
 async fn run(client: &Client) -> Result<Vec<String>, StoreError> {
-    client.batch_execute(BEGIN).await.map_err(told)?;
+    client.batch_execute(BEGIN).await.map_err(|error| failure::told(&error))?;
+    refuse_open_schema(client).await?;
     let found = version(client).await?.number();
     let ours = ours();
-    client.batch_execute(MAKE_HISTORY).await.map_err(told)?;
+    client.batch_execute(MAKE_HISTORY).await.map_err(|error| failure::told(&error))?;
     for migration in ours.after(found) {
-        client.batch_execute(migration.sql().unwrap_or_default()).await.map_err(told)?;
+        client.batch_execute(migration.sql().unwrap_or_default()).await.map_err(|error| failure::told(&error))?;
         note(client, migration).await?;
     }
-    client.batch_execute("COMMIT").await.map_err(told)?;
+    client.batch_execute("COMMIT").await.map_err(|error| failure::told(&error))?;
     Ok(ours.names_after(found))
 }
 
@@ -112,14 +113,19 @@ async fn note(client: &Client, migration: &refinery::Migration) -> Result<(), St
     let checksum = migration.checksum().to_string();
     let parameters: [Parameter<'_>; 4] =
         [(&version, Type::INT8), (&migration.name(), Type::TEXT), (&now, Type::TEXT), (&checksum, Type::TEXT)];
-    client.query_typed(NOTE, &parameters).await.map_err(told).map(drop)
+    client.query_typed(NOTE, &parameters).await.map_err(|error| failure::told(&error)).map(drop)
 }
 
-/// What our own SQL says when it refuses to go on holds no row's value but names, and is what an operator needs.
-fn told(error: Error) -> StoreError {
-    match error.as_db_error() {
-        Some(raised) if raised.code().code() == RAISED_BY_OURS => StoreError::Migration(raised.message().to_owned()),
-        _ => failure::told(&error),
+/// Whoever may make objects in `public` could make a function there that a migration then calls in place of the
+/// engine's own.
+async fn refuse_open_schema(client: &Client) -> Result<(), StoreError> {
+    match client.query_typed(ANYBODY_MAKES, &[]).await.map_err(|error| failure::told(&error))?.is_empty() {
+        true => Ok(()),
+        false => Err(StoreError::Refused(
+            "anybody may make objects in the schema public of the store's database: let its owner run \
+             `REVOKE CREATE ON SCHEMA public FROM PUBLIC`"
+                .to_owned(),
+        )),
     }
 }
 
@@ -131,8 +137,8 @@ mod embedded {
     refinery::embed_migrations!("migrations/postgres");
 }
 
-/// The SQLSTATE of what the migrations raise by themselves.
-const RAISED_BY_OURS: &str = "WG001";
+const ANYBODY_MAKES: &str = "SELECT 1 FROM pg_catalog.pg_namespace AS n, pg_catalog.aclexplode(n.nspacl) AS granted \
+     WHERE n.nspname = 'public' AND granted.privilege_type = 'CREATE' AND granted.grantee = 0::oid";
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 

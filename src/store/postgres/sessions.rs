@@ -25,10 +25,13 @@ use crate::tenant::TenantId;
 impl Sessions for Postgres {
     async fn start_session(&self, first: NewRefresh) -> Result<(), StoreError> {
         let NewRefresh { id, family, user, tenant, user_version, expires_at } = &first;
-        within!(self, &Reach::Tenant(tenant.clone()), |change| {
+        let reach = &Reach::Tenant(tenant.clone());
+        within!(self, reach, |change| {
             let record = user_by_id(&change, user, Hold::Share).await?;
             rules::may_begin(&record, *user_version, tenant)?;
             change.hold_name("family", family).await?;
+            forget_ended(&change, Timestamp::now()).await?;
+            change.reach(reach).await?;
             let next = Successor { id: id.clone(), expires_at: *expires_at };
             insert_refresh(&change, &next, family, &record, Timestamp::now()).await
         })
@@ -126,8 +129,6 @@ async fn insert_refresh(
     user: &UserRecord,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let kept_since = Moment(Timestamp(now.0.saturating_sub(rules::KEPT_SECONDS)));
-    change.write(FORGET_ENDED, &[(&kept_since, Type::TIMESTAMPTZ)]).await?;
     let row = [
         (&token.id as _, Type::TEXT),
         (&family as _, Type::TEXT),
@@ -140,6 +141,13 @@ async fn insert_refresh(
         1 => Ok(()),
         _ => Err(StoreError::Conflict("a refresh token with this id is stored already".to_owned())),
     }
+}
+
+/// Whoever logs in tidies up after all who did before, of any tenant.
+async fn forget_ended(change: &Change, now: Timestamp) -> Result<(), StoreError> {
+    change.reach(&Reach::Platform).await?;
+    let kept_since = Moment(Timestamp(now.0.saturating_sub(rules::KEPT_SECONDS)));
+    change.write(FORGET_ENDED, &[(&kept_since, Type::TIMESTAMPTZ)]).await.map(drop)
 }
 
 /// Whether a token or its session was revoked by name. Names are nobody's in particular, and so the platform's.
@@ -158,6 +166,9 @@ async fn end_family(change: &Change, family: &str, now: Timestamp, access_until:
 }
 
 async fn deny(change: &Change, id: &str, until: Timestamp) -> Result<(), StoreError> {
+    if id.contains('\0') {
+        return Err(StoreError::Invalid("a token's or a session's id has no NUL"));
+    }
     change.write(DENY, &[(&id, Type::TEXT), (&Moment(until), Type::TIMESTAMPTZ)]).await.map(drop)
 }
 

@@ -19,7 +19,7 @@ impl Tenants for Postgres {
     async fn create_tenant(&self, new: NewTenant, once: Option<Once>) -> Result<Created<Arc<Tenant>>, StoreError> {
         let (new, once) = (&new, once.as_ref());
         within!(self, &Reach::Platform, |change| {
-            let word = Word::of(&change, "tenant", once).await?;
+            let word = Word::of(&change, &Reach::Platform, "tenant", once).await?;
             if let Some(id) = word.made_before() {
                 return Ok(Created::Before(tenant_named(&change, id, Hold::Nothing).await?));
             }
@@ -73,6 +73,7 @@ impl Tenants for Postgres {
                 return Ok(tenant);
             }
             rules::refuse_deleted(&tenant)?;
+            rules::refuse_unprovisioned(&tenant, update)?;
             let policy = update.policy.as_ref().map(json).transpose()?;
             let status = update.status.map(TenantStatus::as_str);
             let id = tenant.id.as_str();
@@ -82,13 +83,22 @@ impl Tenants for Postgres {
         })
     }
 
+    /// Rows go some at a time, each piece in a transaction of its own: what was begun can be gone on with.
     async fn purge_tenant(&self, id: &TenantId) -> Result<(), StoreError> {
+        self.purge(id, DROP_SCHEMA).await?;
+        for sql in PIECES {
+            while self.purge(id, sql).await? == PIECE {}
+        }
+        self.purge(id, FORGET_SCHEMA).await.map(drop)
+    }
+}
+
+impl Postgres {
+    /// One piece of a deleted tenant; answers how many rows it was.
+    async fn purge(&self, id: &TenantId, sql: &str) -> Result<usize, StoreError> {
         within!(self, &Reach::Platform, |change| {
             rules::refuse_undeleted(&*tenant_named(&change, id.as_str(), Hold::Update).await?)?;
-            for sql in PURGE {
-                change.write(sql, &[(&id.as_str(), Type::TEXT)]).await?;
-            }
-            Ok(())
+            change.write(sql, &[(&id.as_str(), Type::TEXT)]).await
         })
     }
 }
@@ -127,6 +137,10 @@ pub(super) async fn heir(change: &Change, id: &TenantId) -> Result<Arc<Tenant>, 
 }
 
 async fn insert_tenant(change: &Change, id: &str, new: &NewTenant) -> Result<Arc<Tenant>, StoreError> {
+    // Somebody's data are in it: better known now than once the slug is given away.
+    if !change.query(SCHEMA_THERE, &[(&new.db_schema_name, Type::TEXT)]).await?.is_empty() {
+        return Err(schema_or_slug_taken(change, new).await?);
+    }
     let (slug, policy, now) = (new.slug.as_str(), json(&new.policy)?, Moment(Timestamp::now()));
     let row = [
         (&id as _, Type::TEXT),
@@ -139,8 +153,12 @@ async fn insert_tenant(change: &Change, id: &str, new: &NewTenant) -> Result<Arc
     if change.write(INSERT, &row).await? == 1 {
         return tenant_named(change, id, Hold::Nothing).await;
     }
-    let same_slug = change.query(BY_SLUG, &[(&slug, Type::TEXT)]).await?;
-    Err(if same_slug.is_empty() { rules::schema_taken(&new.db_schema_name) } else { rules::slug_taken(&new.slug) })
+    Err(schema_or_slug_taken(change, new).await?)
+}
+
+async fn schema_or_slug_taken(change: &Change, new: &NewTenant) -> Result<StoreError, StoreError> {
+    let same_slug = change.query(BY_SLUG, &[(&new.slug.as_str(), Type::TEXT)]).await?;
+    Ok(if same_slug.is_empty() { rules::schema_taken(&new.db_schema_name) } else { rules::slug_taken(&new.slug) })
 }
 
 /// One that an earlier attempt made for this tenant is found; anybody else's is not taken over.
@@ -163,15 +181,19 @@ const BY_ID_TO_UPDATE: &str = select_tenants!("WHERE t.id = $1 FOR UPDATE");
 pub(super) const BY_SLUG: &str = select_tenants!("WHERE t.slug = $1");
 const BY_SLUG_TO_SHARE: &str = select_tenants!("WHERE t.slug = $1 FOR SHARE");
 const BY_SLUG_TO_UPDATE: &str = select_tenants!("WHERE t.slug = $1 FOR UPDATE");
+const SCHEMA_THERE: &str = "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1";
 const MAKE_SCHEMA: &str = "SELECT wardgate_provision_schema($1)";
 const ACTIVATE: &str = "UPDATE tenants SET status = 'active', version = version + 1 \
      WHERE id = $1 AND status = 'pending_provisioning'";
 const UPDATE: &str = "UPDATE tenants SET name = coalesce($2, name), policy = coalesce($3, policy), \
      status = coalesce($4, status), version = version + 1 WHERE id = $1";
+const DROP_SCHEMA: &str = "SELECT wardgate_drop_schema($1)";
 /// Refresh tokens go with their users.
-const PURGE: [&str; 4] = [
-    "SELECT wardgate_drop_schema($1)",
-    "DELETE FROM users WHERE tenant_id = $1",
-    "DELETE FROM api_keys WHERE tenant_id = $1",
-    "UPDATE tenants SET db_schema_name = NULL, version = version + 1 WHERE id = $1 AND db_schema_name IS NOT NULL",
+const PIECES: [&str; 2] = [
+    "DELETE FROM users WHERE id IN (SELECT id FROM users WHERE tenant_id = $1 LIMIT 10000) RETURNING 1",
+    "DELETE FROM api_keys WHERE id IN (SELECT id FROM api_keys WHERE tenant_id = $1 LIMIT 10000) RETURNING 1",
 ];
+/// As many as the statements above take: some tenths of a second.
+const PIECE: usize = 10_000;
+const FORGET_SCHEMA: &str =
+    "UPDATE tenants SET db_schema_name = NULL, version = version + 1 WHERE id = $1 AND db_schema_name IS NOT NULL";

@@ -23,8 +23,9 @@ impl Users for Postgres {
     async fn create_user(&self, new: NewUser, once: Option<Once>) -> Result<Created<UserRecord>, StoreError> {
         new.check()?;
         let (new, once) = (&new, once.as_ref());
-        within!(self, &Reach::Tenant(new.tenant.clone()), |change| {
-            let word = Word::of(&change, "user", once).await?;
+        let reach = &Reach::Tenant(new.tenant.clone());
+        within!(self, reach, |change| {
+            let word = Word::of(&change, reach, "user", once).await?;
             if let Some(id) = word.made_before() {
                 return Ok(Created::Before(user_by_id(&change, id, Hold::Nothing).await?));
             }

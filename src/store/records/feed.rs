@@ -1,5 +1,6 @@
 //! The feed by which caches learn what is not true any more.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 /// That something was made, changed or removed.
@@ -13,9 +14,25 @@ pub struct Change {
     pub age: Duration,
 }
 
-/// How far somebody has read the feed. What the number counts is the engine's affair.
+/// How far somebody has read the feed, in the words of the engine that told it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Position {
+    /// The number of the last change.
+    Number(u64),
+    /// The transactions that had ended, as PostgreSQL writes a snapshot.
+    Snapshot(Arc<str>),
+}
+
+/// How changes are heard of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Position(pub(in crate::store) u64);
+pub enum Hearing {
+    /// The database cannot be reached.
+    Down,
+    /// As they happen.
+    Listening,
+    /// By asking alone: something in between swallows notifications.
+    Polling,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChangeKind {
@@ -41,22 +58,9 @@ impl ChangeKind {
 /// What happened since a position of the feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Feed {
-    /// Everything that was announced, oldest first, and where to go on. What was read before may come again, under the
-    /// same number.
+    /// Everything that was announced, oldest first, and where to go on.
     Changes { changes: Vec<Change>, next: Position },
     /// There is no position yet, or the feed no longer reaches back to it, or never got there: the database was
     /// exchanged for an older one. Anything may have changed. Forget everything, and go on from `next`.
     Lost { next: Position },
-}
-
-/// For stores that tests make up.
-#[cfg(test)]
-impl Position {
-    pub(crate) fn of(number: u64) -> Position {
-        Position(number)
-    }
-
-    pub(crate) fn number(self) -> u64 {
-        self.0
-    }
 }

@@ -12,7 +12,7 @@ pub enum TenantRef {
     Slug(Slug),
 }
 
-/// A tenant to be made; it begins active. Only `NewTenant::new` makes one, so that its parts are fit to be stored.
+/// A tenant to be made; it begins by waiting for what its data lives in. Only `NewTenant::new` makes one, so that its parts are fit to be stored.
 #[derive(Clone, Debug)]
 pub struct NewTenant {
     pub(in crate::store) slug: Slug,
@@ -37,6 +37,15 @@ impl NewTenant {
         let db_schema_name = db_schema_name.unwrap_or_else(|| default_schema_name(&slug));
         check_schema_name(&db_schema_name).map_err(StoreError::Invalid)?;
         Ok(NewTenant { slug, name, db_schema_name, policy })
+    }
+
+    /// Whether an earlier request for just this made the tenant.
+    pub fn describes(&self, tenant: &Tenant) -> bool {
+        let NewTenant { slug, name, db_schema_name, policy } = self;
+        tenant.slug == *slug
+            && tenant.name == *name
+            && tenant.db_schema_name.as_ref() == Some(db_schema_name)
+            && tenant.policy == *policy
     }
 
     pub fn slug(&self) -> &Slug {

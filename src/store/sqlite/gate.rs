@@ -51,13 +51,19 @@ impl Gate for Sqlite {
             // One transaction, so that the ends and the middle of the feed are those of one moment.
             let moment = connection.transaction().map_err(engine)?;
             let (oldest, latest) = feed_ends(&moment)?;
-            let next = Position(latest);
-            match since {
-                Some(Position(seq)) if seq <= latest && seq.saturating_add(1) >= oldest => {
-                    Ok(Feed::Changes { changes: changes_after(&moment, seq)?, next })
-                }
-                _ => Ok(Feed::Lost { next }),
-            }
+            let next = Position::Number(latest);
+            let since = since.and_then(|position| match position {
+                Position::Number(seq) => Some(seq),
+                Position::Snapshot(_) => None,
+            });
+            let Some(seq) = since.filter(|seq| *seq <= latest && seq.saturating_add(1) >= oldest) else {
+                return Ok(Feed::Lost { next });
+            };
+            Ok(match changes_after(&moment, seq) {
+                // A newer build's word for something that changed.
+                Err(StoreError::Corrupt { .. }) => Feed::Lost { next },
+                changes => Feed::Changes { changes: changes?, next },
+            })
         })
         .await
     }

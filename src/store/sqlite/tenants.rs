@@ -67,6 +67,7 @@ impl Tenants for Sqlite {
                 return Ok(tenant);
             }
             rules::refuse_deleted(&tenant)?;
+            rules::refuse_unprovisioned(&tenant, &update)?;
             let policy = update.policy.as_ref().map(json).transpose()?;
             let status = update.status.map(TenantStatus::as_str);
             run(transaction, UPDATE, params![tenant.id.as_str(), update.name, policy, status])?;

@@ -107,13 +107,15 @@ async fn feed_that_was_pruned_or_exchanged_is_lost_and_says_where_to_go_on() {
         )
         .await;
     let latest = 10_006;
-    let since = async |seq| bench.store.changes(Some(Position(seq))).await.unwrap();
-    let (lost, none) =
-        (Feed::Lost { next: Position(latest) }, Feed::Changes { changes: vec![], next: Position(latest) });
+    let since = async |seq| bench.store.changes(Some(Position::Number(seq))).await.unwrap();
+    let (lost, none) = (
+        Feed::Lost { next: Position::Number(latest) },
+        Feed::Changes { changes: vec![], next: Position::Number(latest) },
+    );
     assert_eq!(bench.store.changes(None).await.unwrap(), lost);
     assert_eq!(since(5).await, lost);
     let Feed::Changes { changes, next } = since(6).await else { panic!("the feed reaches back so far") };
-    assert_eq!((changes.len(), next), (10_000, Position(latest)));
+    assert_eq!((changes.len(), next), (10_000, Position::Number(latest)));
     assert_eq!(since(latest).await, none);
     assert_eq!(since(latest + 1).await, lost);
     bench.by_hand("DELETE FROM changes").await;

@@ -158,7 +158,8 @@ async fn older_store_is_refused_until_it_is_migrated_and_keeps_every_row() {
     };
     assert_eq!(store.list_keys(PLATFORM, Page::all()).await.unwrap(), [key]);
     let fed = [(ChangeKind::Tenant, "t1".to_owned()), (ChangeKind::Key, "k1".to_owned())];
-    let Feed::Changes { changes, next: Position(2) } = store.changes(Some(Position(0))).await.unwrap() else {
+    let Feed::Changes { changes, next: Position::Number(2) } = store.changes(Some(Position::Number(0))).await.unwrap()
+    else {
         panic!("the feed was lost")
     };
     assert!(changes.iter().all(|change| change.age == Duration::ZERO), "nobody noted when");
@@ -173,12 +174,12 @@ async fn feed_goes_on_where_it_was_across_a_migration_although_it_is_empty() {
         Sqlite::migrate(&config(&directory)).await.unwrap();
         let store = Sqlite::open(&config(&directory)).await.unwrap();
         let latest = store.changes(None).await.unwrap();
-        assert_eq!(latest, Feed::Lost { next: Position(2) }, "{then}");
+        assert_eq!(latest, Feed::Lost { next: Position::Number(2) }, "{then}");
         by_hand(&directory, "UPDATE api_keys SET name = 'renamed'");
-        let Feed::Changes { changes, next } = store.changes(Some(Position(2))).await.unwrap() else {
+        let Feed::Changes { changes, next } = store.changes(Some(Position::Number(2))).await.unwrap() else {
             panic!("the feed was lost: {then}")
         };
-        assert_eq!(next, Position(3), "{then}");
+        assert_eq!(next, Position::Number(3), "{then}");
         assert_eq!(
             changes.iter().map(|change| (change.seq, &change.id[..])).collect::<Vec<_>>(),
             [(3, "k1")],
@@ -202,9 +203,10 @@ async fn feed_that_never_had_a_change_is_migrated_as_such() {
     drop(connection);
     Sqlite::migrate(&config(&directory)).await.unwrap();
     let store = Sqlite::open(&config(&directory)).await.unwrap();
-    let next = Position(0);
-    assert_eq!(store.changes(None).await.unwrap(), Feed::Lost { next });
-    assert_eq!(store.changes(Some(next)).await.unwrap(), Feed::Changes { changes: vec![], next });
+    let next = Position::Number(0);
+    assert_eq!(store.changes(None).await.unwrap(), Feed::Lost { next: next.clone() });
+    let nothing = Feed::Changes { changes: vec![], next: next.clone() };
+    assert_eq!(store.changes(Some(next)).await.unwrap(), nothing);
 }
 
 #[tokio::test]
