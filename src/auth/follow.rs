@@ -10,7 +10,6 @@ use tokio::sync::Notify;
 
 use super::trouble::Trouble;
 use super::{Authenticator, revocation};
-use crate::clock::Timestamp;
 use crate::principal::{CredentialId, Principal};
 use crate::store::{Change, ChangeKind, Feed, Position, StoreError};
 use crate::tenant::TenantId;
@@ -102,7 +101,7 @@ impl Authenticator {
     pub async fn reload_revocations(&self) -> Result<(), StoreError> {
         // Held, so that no revocation is heard of between the reading and the replacing.
         let _followed = self.followed.lock().await;
-        self.revocations.replace(self.store.revoked_tokens(Timestamp::now()).await?);
+        self.revocations.replace(self.store.revoked_tokens().await?);
         Ok(())
     }
 
@@ -114,7 +113,7 @@ impl Authenticator {
         self.tenants.forget_all().await;
         self.known.forget_all().await;
         self.forgetting.add(forgetting.elapsed());
-        self.revocations.replace(self.store.revoked_tokens(Timestamp::now()).await?);
+        self.revocations.replace(self.store.revoked_tokens().await?);
         self.end_what_is_over(&Changed { anything: true, ..Changed::default() }).await
     }
 

@@ -199,7 +199,7 @@ impl Gate for TestStore {
         Hearing::Polling
     }
 
-    async fn revoked_tokens(&self, _: Timestamp) -> Result<Vec<String>, StoreError> {
+    async fn revoked_tokens(&self) -> Result<Vec<String>, StoreError> {
         self.up().map(|()| Vec::new())
     }
 

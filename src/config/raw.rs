@@ -80,7 +80,7 @@ pub(super) struct Store {
     pub(super) url: Option<String>,
     /// PostgreSQL's password. A file is read anew for each new connection.
     pub(super) password: Option<SecretRef>,
-    /// Connections to PostgreSQL, beside the one that listens [default: 8].
+    /// Connections to PostgreSQL, beside the feed's and the one that listens [default: 8].
     pub(super) pool: Option<usize>,
     /// How long what is remembered is honoured while the store cannot say what has changed, 1s to 12h [default: 5m].
     pub(super) stale_limit: Option<Span>,

@@ -193,7 +193,7 @@ impl Manage {
             }
             Some(_) => {}
         }
-        let revoked = self.store.revoked_tokens(Timestamp::now()).await?;
+        let revoked = self.store.revoked_tokens().await?;
         let names = names_of(token, verified);
         if revoked.iter().any(|id| names.contains(id)) {
             reasons.push(reason("token_revoked", "the token or its session was revoked"));

@@ -46,7 +46,7 @@ pub trait Gate: Send + Sync {
     fn hearing(&self) -> Hearing;
 
     /// Everything that is denied at this time: what `revoke_token` was told, and the families that ended.
-    async fn revoked_tokens(&self, now: Timestamp) -> Result<Vec<String>, StoreError>;
+    async fn revoked_tokens(&self) -> Result<Vec<String>, StoreError>;
 
     /// Notes when and from where keys were last used. A time never moves back, and a key that is gone, or that somebody is
     /// changing at this moment, is passed over.

@@ -42,7 +42,7 @@ pub struct Config {
     pub url: StoreUrl,
     /// PostgreSQL's password, before one in the url; its file is read anew for each new connection.
     pub password: Option<SecretSource>,
-    /// Connections to PostgreSQL, beside the one that listens.
+    /// Connections to PostgreSQL, beside the feed's and the one that listens.
     pub pool: usize,
     /// How long what is cached is honoured while the store does not say what has changed.
     pub stale_limit: Duration,
@@ -68,7 +68,8 @@ impl Config {
     }
 }
 
-/// Caches answer nearly everything, and ten replicas of so many still fit a server's usual hundred connections.
+/// Caches answer nearly everything, and nine replicas of so many and two more still fit a server's usual hundred
+/// connections.
 pub const DEFAULT_POOL: usize = 8;
 
 /// Long enough for a database to be restarted or to fail over, short enough for whoever revokes a key meanwhile.

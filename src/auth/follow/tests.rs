@@ -3,6 +3,7 @@ use std::sync::atomic::Ordering;
 use super::*;
 use crate::auth::api_key::{self, HashMethod, KeyHash, Peppers};
 use crate::auth::testing::{Bench, tenant};
+use crate::clock::Timestamp;
 use crate::forever::forever;
 use crate::secret::Secret;
 use crate::tenant::{Tenant, TenantStatus};

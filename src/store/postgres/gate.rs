@@ -10,7 +10,6 @@ use tokio_postgres::types::Type;
 
 use super::Postgres;
 use super::rows::Moment;
-use crate::clock::Timestamp;
 use crate::store::rows::Record;
 use crate::store::{
     Candidates, Change, Feed, Gate, Hearing, KeyLookup, KeyRecord, KeyUse, KeyVerifier, Outage, Position, StoreError,
@@ -84,7 +83,7 @@ impl Gate for Postgres {
         self.listener.hearing()
     }
 
-    async fn revoked_tokens(&self, _: Timestamp) -> Result<Vec<String>, StoreError> {
+    async fn revoked_tokens(&self) -> Result<Vec<String>, StoreError> {
         let rows = self.feed.query(REVOKED_TOKENS, &[]).await?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }

@@ -27,12 +27,9 @@ use crate::tls::{self, provider};
 pub(super) fn connector(settings: &TlsSettings) -> Result<Tls, String> {
     let config = match settings.mode {
         // Never used: tokio-postgres asks for no TLS then.
-        SslMode::Disable => builder(Arc::new(AnyCertificate))?.with_no_client_auth(),
-        SslMode::Require => with_identity(builder(Arc::new(AnyCertificate))?, settings)?,
-        SslMode::VerifyCa => {
-            let roots = authorities(settings)?;
-            with_identity(builder(Arc::new(AnyName(roots)))?, settings)?
-        }
+        SslMode::Disable => builder(AnyName(None))?.with_no_client_auth(),
+        SslMode::Require => with_identity(builder(AnyName(None))?, settings)?,
+        SslMode::VerifyCa => with_identity(builder(AnyName(Some(authorities(settings)?)))?, settings)?,
         SslMode::VerifyFull => {
             let roots = authorities(settings)?;
             with_identity(versions()?.with_root_certificates(roots), settings)?
@@ -43,8 +40,8 @@ pub(super) fn connector(settings: &TlsSettings) -> Result<Tls, String> {
 
 type Builder = rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert>;
 
-fn builder(verifier: Arc<dyn ServerCertVerifier>) -> Result<Builder, String> {
-    Ok(versions()?.dangerous().with_custom_certificate_verifier(verifier))
+fn builder(verifier: AnyName) -> Result<Builder, String> {
+    Ok(versions()?.dangerous().with_custom_certificate_verifier(Arc::new(verifier)))
 }
 
 fn versions() -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>, String> {
@@ -66,23 +63,25 @@ fn with_identity(builder: Builder, settings: &TlsSettings) -> Result<ClientConfi
     builder.with_client_auth_cert(chain, key).map_err(|error| told("sslcert with sslkey", &error))
 }
 
-/// `sslmode=require`: encrypted, by whoever answers. That it holds the certificate's key is checked all the same.
+/// Whatever name a certificate holds: of `sslmode=verify-ca` one that an authority of these signed, of `sslmode=require`
+/// anybody's. That whoever answers holds the certificate's key is checked all the same.
 #[derive(Debug)]
-struct AnyCertificate;
+struct AnyName(Option<RootCertStore>);
 
-/// `sslmode=verify-ca`: signed by an authority of these, whatever name it holds.
-#[derive(Debug)]
-struct AnyName(RootCertStore);
-
-impl ServerCertVerifier for AnyCertificate {
+impl ServerCertVerifier for AnyName {
     fn verify_server_cert(
         &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
         _: &ServerName<'_>,
         _: &[u8],
-        _: UnixTime,
+        now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
+        if let AnyName(Some(roots)) = self {
+            let certificate = ParsedCertificate::try_from(certificate)?;
+            let algorithms = provider().signature_verification_algorithms.all;
+            verify_server_cert_signed_by_trust_anchor(&certificate, roots, intermediates, now, algorithms)?;
+        }
         Ok(ServerCertVerified::assertion())
     }
 
@@ -106,44 +105,6 @@ impl ServerCertVerifier for AnyCertificate {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         provider().signature_verification_algorithms.supported_schemes()
-    }
-}
-
-impl ServerCertVerifier for AnyName {
-    fn verify_server_cert(
-        &self,
-        certificate: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        let certificate = ParsedCertificate::try_from(certificate)?;
-        let algorithms = provider().signature_verification_algorithms.all;
-        verify_server_cert_signed_by_trust_anchor(&certificate, &self.0, intermediates, now, algorithms)?;
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        AnyCertificate.verify_tls12_signature(message, certificate, signed)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        AnyCertificate.verify_tls13_signature(message, certificate, signed)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        AnyCertificate.supported_verify_schemes()
     }
 }
 

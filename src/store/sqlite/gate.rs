@@ -90,10 +90,10 @@ impl Gate for Sqlite {
         Hearing::Listening
     }
 
-    async fn revoked_tokens(&self, now: Timestamp) -> Result<Vec<String>, StoreError> {
-        self.read(move |connection| {
+    async fn revoked_tokens(&self) -> Result<Vec<String>, StoreError> {
+        self.read(|connection| {
             let mut query = connection.prepare_cached(super::sessions::DENIED).map_err(engine)?;
-            let denied = query.query_map([now.0], |row| row.get(0)).map_err(engine)?;
+            let denied = query.query_map([Timestamp::now().0], |row| row.get(0)).map_err(engine)?;
             denied.collect::<Result<_, _>>().map_err(engine)
         })
         .await
