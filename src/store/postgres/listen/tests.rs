@@ -23,7 +23,11 @@ impl Listening {
     }
 
     async fn hears(&self) -> bool {
-        timeout(Duration::from_secs(1), self.heard.notified()).await.is_ok()
+        self.hears_within(Duration::from_secs(10)).await
+    }
+
+    async fn hears_within(&self, patience: Duration) -> bool {
+        timeout(patience, self.heard.notified()).await.is_ok()
     }
 }
 
@@ -38,7 +42,7 @@ async fn announcement_is_heard_at_once_and_a_probe_is_none() {
     listening.becomes(Hearing::Listening).await;
     assert!(listening.hears().await, "what was announced before is asked for");
     database.sql("SELECT pg_notify('wardgate_changes', 'probe of another replica')").await;
-    assert!(!listening.hears().await);
+    assert!(!listening.hears_within(Duration::from_secs(1)).await);
     database.sql(ANNOUNCED).await;
     assert!(listening.hears().await);
 }
@@ -47,13 +51,12 @@ async fn announcement_is_heard_at_once_and_a_probe_is_none() {
 async fn lost_connection_is_made_again_and_what_was_missed_is_asked_for() {
     let database = made().await;
     let listening = listen(&database.url());
-    for _ in 0..3 {
+    for connection in 0..4 {
+        // Each connection that stands asks once; how it was down in between may be too short to be seen.
+        assert!(listening.hears().await, "connection {connection}");
         listening.becomes(Hearing::Listening).await;
-        assert!(listening.hears().await);
         database.sql(END_LISTENER).await;
-        listening.becomes(Hearing::Down).await;
     }
-    listening.becomes(Hearing::Listening).await;
 }
 
 #[tokio::test]
