@@ -5,7 +5,7 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use wardgate::cli::mock::{Faults, Options};
 
-use crate::support::{chat, faulty, frame, get, message, post, post_with, provider, read, request, send_h2};
+use crate::support::{VERSION, chat, faulty, frame, get, message, post, post_with, provider, read, request, send_h2};
 
 const REPLY: &str = "Hello from primary. You said: good day";
 
@@ -142,7 +142,7 @@ async fn tokens_of_a_message_are_counted_without_answering_it() {
 #[tokio::test]
 async fn models_are_listed_in_the_dialect_of_the_client() {
     let mock = faulty(Faults::default()).await;
-    let version = [("anthropic-version", "2023-06-01")];
+    let version = [VERSION];
     let openai = get(mock.addr(), "/v1/models", &[]).await.json();
     let anthropic = get(mock.addr(), "/v1/models", &version).await.json();
     assert_eq!(openai["object"], "list");
@@ -165,21 +165,27 @@ async fn bad_requests_are_refused_in_the_dialect() {
 }
 
 #[tokio::test]
-async fn a_required_key_is_taken_from_either_header_and_no_other_key() {
+async fn a_required_key_is_taken_from_the_headers_of_its_dialect_and_no_other_key() {
     let mock = provider(Options { required_key: Some("sk-1".into()), ..Options::default() }).await;
-    let status =
-        async |headers: &[(&str, &str)]| post_with(mock.addr(), "/v1/messages", headers, &message(false)).await.status;
-    assert_eq!(status(&[("authorization", "Bearer sk-1")]).await, StatusCode::OK);
-    assert_eq!(status(&[("x-api-key", "sk-1")]).await, StatusCode::OK);
-    assert_eq!(status(&[("x-api-key", "sk-2")]).await, StatusCode::UNAUTHORIZED);
-    assert_eq!(status(&[("authorization", "sk-1")]).await, StatusCode::UNAUTHORIZED);
-    assert_eq!(status(&[]).await, StatusCode::UNAUTHORIZED);
+    let message = message(false);
+    let status = async |key| post_with(mock.addr(), "/v1/messages", &[VERSION, key], &message).await.status;
+    assert_eq!(status(("authorization", "Bearer sk-1")).await, StatusCode::OK);
+    assert_eq!(status(("x-api-key", "sk-1")).await, StatusCode::OK);
+    assert_eq!(status(("x-api-key", "sk-2")).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(status(("authorization", "sk-1")).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(status(("other", "sk-1")).await, StatusCode::UNAUTHORIZED);
+    let chat = chat(false);
+    let status = async |key| post_with(mock.addr(), "/v1/chat/completions", &[key], &chat).await.status;
+    assert_eq!(status(("authorization", "Bearer sk-1")).await, StatusCode::OK);
+    assert_eq!(status(("x-api-key", "sk-1")).await, StatusCode::UNAUTHORIZED, "OpenAI has no such header");
 }
 
 #[tokio::test]
 async fn a_stream_has_as_many_tokens_as_ordered() {
     let mock = provider(Options { tokens: Some(100), ..Options::default() }).await;
-    let events = post(mock.addr(), "/v1/messages", &message(true)).await.events();
+    let mut ask = message(true);
+    ask["max_tokens"] = json!(100);
+    let events = post(mock.addr(), "/v1/messages", &ask).await.events();
     assert_eq!(texts(&events, "/delta/text").count(), 100);
 }
 
@@ -187,7 +193,8 @@ async fn a_stream_has_as_many_tokens_as_ordered() {
 async fn http2_with_prior_knowledge_is_answered_event_by_event() {
     let mock = faulty(Faults::default()).await;
     let body = Bytes::from(message(true).to_string());
-    let mut response = send_h2(mock.addr(), request(Method::POST, "/v1/messages", &[], body)).await.unwrap();
+    let request = request(Method::POST, "/v1/messages", &[VERSION], body);
+    let mut response = send_h2(mock.addr(), request).await.unwrap();
     assert_eq!(response.version(), http::Version::HTTP_2);
     assert!(frame(&mut response).await.unwrap().starts_with("event: message_start\n"));
     assert!(frame(&mut response).await.unwrap().starts_with("event: content_block_start\n"));

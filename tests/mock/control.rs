@@ -31,14 +31,17 @@ async fn requests_are_shown_and_forgotten_over_http() {
     let mock = faulty(Faults::default()).await;
     post(mock.addr(), &format!("{CHAT}?a=b"), &chat(false)).await;
     let shown = get(mock.addr(), "/_mock/requests", &[]).await.json();
-    assert_eq!(shown.as_array().unwrap().len(), 1, "control requests are not recorded");
+    assert_eq!(shown["total"], 1, "control requests are not recorded");
+    let shown = &shown["requests"];
+    assert_eq!(shown.as_array().unwrap().len(), 1);
     assert_eq!(shown[0]["method"], "POST");
     assert_eq!(shown[0]["path"], format!("{CHAT}?a=b"));
     assert_eq!(shown[0]["body"], chat(false).to_string());
     assert_eq!(shown[0]["outcome"], "answered");
     assert!(shown[0]["headers"].as_array().unwrap().contains(&json!(["host", "mock"])));
     delete(mock.addr(), "/_mock/requests").await;
-    assert_eq!(get(mock.addr(), "/_mock/requests", &[]).await.json(), json!([]));
+    let nothing = json!({"total": 0, "ids": {}, "requests": []});
+    assert_eq!(get(mock.addr(), "/_mock/requests", &[]).await.json(), nothing);
 }
 
 #[tokio::test]
@@ -70,6 +73,21 @@ async fn only_the_last_thousand_requests_are_kept() {
     let requests = mock.wait_for_requests(1_005).await;
     assert_eq!(requests.len(), 1_000);
     assert_eq!(requests[0].path_and_query, "/v1/models/5");
+    assert_eq!(mock.total(), 1_005, "what is not kept is counted all the same");
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_the_ids_that_they_bring() {
+    let mock = faulty(Faults { status: Some(529), ..Faults::default() }).await;
+    let ask = |text: &str| json!({"model": "m", "messages": [{"role": "user", "content": text}]});
+    for text in ["good #id-7 day", "#id-7 #id-7", "#id-77", "no id"] {
+        post(mock.addr(), CHAT, &ask(text)).await;
+    }
+    assert_eq!([mock.seen("7"), mock.seen("77"), mock.seen("8")], [2, 1, 0], "a refused request was seen, too");
+    let shown = get(mock.addr(), "/_mock/requests", &[]).await.json();
+    assert_eq!((&shown["ids"], &shown["total"]), (&json!({"7": 2, "77": 1}), &json!(4)));
+    mock.clear_requests();
+    assert_eq!((mock.seen("7"), mock.total()), (0, 0));
 }
 
 #[test]

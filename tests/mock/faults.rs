@@ -4,12 +4,14 @@ use std::{io::ErrorKind, time::Duration};
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
+use hyper::client::conn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::json;
 use tokio::time::Instant;
-use wardgate::cli::mock::{Faults, Options, Outcome};
+use wardgate::cli::mock::{ErrorEvent, Faults, Options, Outcome};
 
 use crate::support::{
-    chat, drain, faulty, frame, message, post, post_with, provider, raw, request, send, send_h2, try_post,
+    chat, drain, faults, faulty, frame, message, post, post_with, provider, raw, read, request, send, send_h2, try_post,
 };
 
 const CHAT: &str = "/v1/chat/completions";
@@ -213,6 +215,139 @@ async fn a_stream_can_begin_with_an_error_although_its_status_is_200() {
     let responses = post(mock.addr(), "/v1/responses", &json!({"model": "m", "input": "a", "stream": true})).await;
     assert_eq!(responses.events()[0]["type"], "error");
     assert_eq!(post(mock.addr(), CHAT, &chat(false)).await.json()["object"], "chat.completion");
+}
+
+#[tokio::test]
+async fn a_stream_can_break_off_with_an_error_of_its_format() {
+    let told = ErrorEvent { kind: Some("api_error".into()), message: Some("Gone".into()) };
+    let mock = faulty(Faults { error_after: Some(4), error_event: told, ..Faults::default() }).await;
+    let openai = post(mock.addr(), CHAT, &chat(true)).await.events();
+    assert_eq!(
+        (openai.len(), &openai[4]["error"]["type"], &openai[4]["error"]["message"]),
+        (5, &json!("api_error"), &json!("Gone"))
+    );
+    let anthropic = post(mock.addr(), "/v1/messages", &message(true)).await;
+    assert_eq!(anthropic.events()[4], json!({"type": "error", "error": {"type": "api_error", "message": "Gone"}}));
+    assert_eq!(anthropic.events().len(), 5);
+    let responses =
+        post(mock.addr(), "/v1/responses", &json!({"model": "m", "input": "a", "stream": true})).await.events();
+    assert_eq!((&responses[4]["code"], &responses[4]["sequence_number"]), (&json!("api_error"), &json!(4)));
+    assert_eq!(mock.requests()[0].ended().await, Outcome::Answered, "it ends politely");
+    assert_eq!(post(mock.addr(), CHAT, &chat(false)).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn an_error_has_the_name_that_was_told() {
+    let mock =
+        faulty(Faults { status: Some(429), error_code: Some("insufficient_quota".into()), ..Faults::default() }).await;
+    assert_eq!(post(mock.addr(), CHAT, &chat(false)).await.json()["error"]["code"], "insufficient_quota");
+    let anthropic = post(mock.addr(), "/v1/messages", &message(false)).await;
+    assert_eq!(anthropic.json()["error"]["type"], "insufficient_quota");
+}
+
+#[tokio::test]
+async fn a_prompt_that_is_too_long_is_refused_as_each_provider_does() {
+    let mock = faulty(Faults { context_window: true, ..Faults::default() }).await;
+    let chat = post(mock.addr(), CHAT, &chat(true)).await;
+    assert_eq!(chat.status, StatusCode::BAD_REQUEST);
+    let error = &chat.json()["error"];
+    assert_eq!((&error["code"], &error["param"]), (&json!("context_length_exceeded"), &json!("messages")));
+    let responses = post(mock.addr(), "/v1/responses", &json!({"model": "m", "input": "a"})).await.json();
+    assert_eq!(
+        (&responses["error"]["code"], &responses["error"]["param"]),
+        (&json!("context_length_exceeded"), &json!("input"))
+    );
+    let anthropic = post(mock.addr(), "/v1/messages", &message(false)).await;
+    assert_eq!(anthropic.status, StatusCode::BAD_REQUEST);
+    assert!(anthropic.json()["error"]["message"].as_str().unwrap().starts_with("prompt is too long"));
+}
+
+#[tokio::test]
+async fn a_dripping_body_comes_in_pieces_with_time_between_them() {
+    let mock = faulty(Faults { drip_ms: 1, ..Faults::default() }).await;
+    let healthy = faulty(Faults::default()).await;
+    for ask in [chat(false), chat(true)] {
+        let start = Instant::now();
+        let body = Bytes::from(ask.to_string());
+        let mut response = send(mock.addr(), request(Method::POST, CHAT, &[], body)).await.unwrap();
+        let mut frames = Vec::new();
+        while let Some(frame) = frame(&mut response).await {
+            frames.push(frame);
+        }
+        assert!(frames.iter().all(|frame| frame.len() <= 16) && frames.len() > 10, "{} frames", frames.len());
+        assert!(start.elapsed() >= Duration::from_millis(frames.len() as u64 - 1));
+        let whole = post(healthy.addr(), CHAT, &ask).await;
+        assert_eq!(frames.concat().len(), whole.body.len());
+    }
+}
+
+#[tokio::test]
+async fn a_delayed_body_comes_long_after_its_head() {
+    let mock = faulty(Faults { body_delay_ms: 60, ..Faults::default() }).await;
+    for ask in [chat(false), chat(true)] {
+        let start = Instant::now();
+        let body = Bytes::from(ask.to_string());
+        let mut response = send(mock.addr(), request(Method::POST, CHAT, &[], body)).await.unwrap();
+        let early = tokio::time::timeout(Duration::from_millis(10), frame(&mut response)).await;
+        assert!(early.is_err(), "a body came at once: {early:?}");
+        assert!(frame(&mut response).await.is_some());
+        assert!(start.elapsed() >= Duration::from_millis(60));
+    }
+}
+
+#[tokio::test]
+async fn a_script_meets_the_requests_that_come_after_it_was_set() {
+    let script =
+        faults(r#"{"script":[{"requests":1,"faults":{"status":529}},{"requests":1,"faults":{"reset":true}}]}"#);
+    let mock = faulty(Faults::default()).await;
+    for _ in 0..2 {
+        mock.set_faults(script.clone());
+        assert_eq!(post(mock.addr(), CHAT, &chat(false)).await.status.as_u16(), 529);
+        assert!(try_post(mock.addr(), CHAT, &chat(false)).await.is_err());
+        assert_eq!(post(mock.addr(), CHAT, &chat(false)).await.status, StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn a_mixture_meets_some_requests_with_each_of_its_faults() {
+    let mix =
+        faults(r#"{"mix":[{"weight":1},{"weight":1,"faults":{"status":529}},{"weight":1,"faults":{"reset":true}}]}"#);
+    let mock = faulty(mix).await;
+    let (mut well, mut refused, mut reset) = (0, 0, 0);
+    for _ in 0..60 {
+        match try_post(mock.addr(), CHAT, &chat(false)).await {
+            Ok(answer) if answer.status == StatusCode::OK => well += 1,
+            Ok(_) => refused += 1,
+            Err(_) => reset += 1,
+        }
+    }
+    assert!([well, refused, reset].iter().all(|count| *count > 5), "{well} {refused} {reset}");
+}
+
+#[tokio::test]
+async fn a_connection_is_closed_after_so_many_answers() {
+    let mock = faulty(Faults { close_after: Some(2), ..Faults::default() }).await;
+    let stream = tokio::net::TcpStream::connect(mock.addr()).await.unwrap();
+    let (mut sender, connection) = conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let ask = || request(Method::GET, "/v1/models", &[], Bytes::new());
+    let first = read(sender.send_request(ask()).await.unwrap()).await.unwrap();
+    assert!(!first.headers.contains_key("connection"));
+    sender.ready().await.unwrap();
+    let second = read(sender.send_request(ask()).await.unwrap()).await.unwrap();
+    assert_eq!(second.header("connection"), "close");
+    assert!(sender.ready().await.is_err(), "the connection takes no third");
+
+    let stream = tokio::net::TcpStream::connect(mock.addr()).await.unwrap();
+    let (mut sender, connection) = conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    let connection = tokio::spawn(connection);
+    for _ in 0..2 {
+        let mut ask = ask();
+        *ask.uri_mut() = "http://mock/v1/models".parse().unwrap();
+        ask.headers_mut().remove("host");
+        assert_eq!(read(sender.send_request(ask).await.unwrap()).await.unwrap().status, StatusCode::OK);
+    }
+    connection.await.unwrap().unwrap();
 }
 
 #[tokio::test]

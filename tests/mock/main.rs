@@ -6,4 +6,6 @@
 mod answers;
 mod control;
 mod faults;
+mod refusals;
 mod support;
+mod tools;

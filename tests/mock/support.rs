@@ -24,6 +24,11 @@ pub(crate) async fn faulty(faults: Faults) -> Provider {
     provider(Options { name: "primary".into(), faults, ..Options::default() }).await
 }
 
+/// Faults as the mock's own JSON has them.
+pub(crate) fn faults(json: &str) -> Faults {
+    Faults::parse(json.as_bytes()).unwrap()
+}
+
 pub(crate) fn chat(stream: bool) -> Value {
     json!({"model": "gpt-4.1", "stream": stream, "messages": [{"role": "user", "content": "good day"}]})
 }
@@ -89,10 +94,15 @@ pub(crate) async fn read(response: Response<Incoming>) -> hyper::Result<Whole> {
     Ok(Whole { status: head.status, headers: head.headers, body: body.collect().await?.to_bytes() })
 }
 
+/// With the version where Anthropic asks for it.
 pub(crate) async fn try_post(addr: SocketAddr, path: &str, body: &Value) -> hyper::Result<Whole> {
     let body = Bytes::from(body.to_string());
-    read(send(addr, request(Method::POST, path, &[], body)).await?).await
+    let headers = [VERSION];
+    let headers = if path.starts_with("/v1/messages") { &headers[..] } else { &[] };
+    read(send(addr, request(Method::POST, path, headers, body)).await?).await
 }
+
+pub(crate) const VERSION: (&str, &str) = ("anthropic-version", "2023-06-01");
 
 pub(crate) async fn post(addr: SocketAddr, path: &str, body: &Value) -> Whole {
     try_post(addr, path, body).await.unwrap()

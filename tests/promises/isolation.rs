@@ -50,7 +50,8 @@ async fn metadata_of_a_provider_names_no_other_tenant() {
     for (path, primary) in [("/v1/chat/completions", &openai), ("/v1/messages", &anthropic)] {
         let body =
             format!(r#"{{"model":"m","max_tokens":9,{metadata},"messages":[{{"role":"user","content":"Hi"}}]}}"#);
-        assert_eq!(gate.post(path, body).send().await.status, 200);
+        let reply = gate.post(path, body).header("anthropic-version", "2023-06-01").send().await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
         let seen = String::from_utf8(primary.requests().pop().unwrap().body.to_vec()).unwrap();
         assert!(!seen.contains("globex"), "{seen}");
         assert!(seen.contains(r#""tenant_id":"","tenant_slug":"acme","principal_id":"","note":"mine""#), "{seen}");
@@ -102,7 +103,8 @@ async fn s05_client_cannot_choose_the_upstream() {
             ["x-api-base", "x-base-url", "x-original-url", "x-rewrite-url", "x-wardgate-upstream", "x-forwarded-host"]
                 .iter()
                 .fold(ask, |ask, name| ask.header(name, format!("http://{evil}")));
-        assert_eq!(ask.send().await.status, 200);
+        // OpenAI has no such fields and says so. What counts is who was asked.
+        assert_eq!(ask.send().await.status, 400);
     }
     for id in [format!("a@{evil}"), "a:b".to_owned()] {
         let reply = gate.post(&format!("/v1/models/{id}"), "").send().await;

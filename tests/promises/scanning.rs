@@ -173,7 +173,8 @@ async fn documents_of_the_user_are_scanned_and_no_message_is_without_a_role() {
     }
     assert!(primary.requests().is_empty());
     let image = serde_json::json!({"type": "document", "source": {"type": "base64", "data": "aWdub3Jl"}});
-    assert_eq!(gate.post("/v1/messages", part(image)).send().await.status, 200);
+    let reply = gate.post("/v1/messages", part(image)).header("anthropic-version", "2023-06-01").send().await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
 }
 
 /// An app's pointer may lead where the gate itself writes: both edits would meet.

@@ -334,7 +334,7 @@ impl Mock {
     /// The newest requests that it saw.
     pub(crate) async fn requests(&self) -> Vec<serde_json::Value> {
         let seen = Ask::new(self.address, "GET", "/_mock/requests").send().await.json();
-        seen.as_array().unwrap().clone()
+        seen["requests"].as_array().unwrap().clone()
     }
 }
 

@@ -6,11 +6,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use serde::Serialize;
 
-use super::{
-    anthropic,
-    ask::{Ask, Malformed},
-    openai,
-};
+use super::{anthropic, ask::Malformed, openai};
 
 /// What a dialect has to say to one request, before a fault touches it.
 #[derive(Debug)]
@@ -30,29 +26,24 @@ pub(super) struct Voice<'a> {
     pub(super) number: u64,
     /// Seconds since the epoch.
     pub(super) created: u64,
+    /// Tokens of the prompt, beside its own, that came from a cache.
+    pub(super) cached_tokens: u64,
 }
 
 impl<'a> Voice<'a> {
     pub(super) fn new(name: &'a str, tokens: Option<usize>, number: u64) -> Self {
         // A clock before 1970 is no reason for a mock to stop.
         let created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs());
-        Self { name, tokens, number, created }
+        Self { name, tokens, number, created, cached_tokens: 0 }
     }
 
     pub(super) fn id(&self, prefix: &str) -> String {
         format!("{prefix}{:016x}", self.number)
     }
 
-    /// The answer's text. It tells who answered and what arrived, to a person and to a test alike.
-    pub(super) fn reply(&self, ask: &Ask) -> String {
-        let sentence = format!("Hello from {}. You said: {}", self.name, ask.said);
-        let Some(count) = self.tokens else {
-            return sentence;
-        };
-        let endless = format!("{} ", sentence.trim_end());
-        let mut text: String = tokens(&endless).cycle().take(count).collect();
-        text.truncate(text.trim_end().len());
-        text
+    /// The id of one of several things of a kind within an answer.
+    pub(super) fn nth_id(&self, prefix: &str, index: usize) -> String {
+        format!("{prefix}{:016x}{index:02x}", self.number)
     }
 }
 
@@ -63,6 +54,13 @@ pub(super) fn tokens(text: &str) -> impl Iterator<Item = &str> + Clone {
 
 pub(super) fn count_tokens(text: &str) -> u64 {
     tokens(text).count() as u64
+}
+
+/// The arguments of a call in the pieces in which they are streamed, which no client can read one by one.
+pub(super) fn pieces(arguments: &str) -> impl Iterator<Item = &str> {
+    let starts = arguments.char_indices().step_by(PIECE_CHARS).map(|(at, _)| at);
+    let ends = starts.clone().skip(1).chain([arguments.len()]);
+    starts.zip(ends).map(|(start, end)| &arguments[start..end])
 }
 
 /// The two families of wire formats.
@@ -81,10 +79,11 @@ impl Dialect {
         }
     }
 
-    pub(super) fn error(self, status: StatusCode, message: &str, request_id: &str) -> Bytes {
+    /// `code` is in place of the one that goes with the status.
+    pub(super) fn error(self, status: StatusCode, message: &str, code: Option<&str>, request_id: &str) -> Bytes {
         match self {
-            Dialect::OpenAi => openai::error(status, message, None),
-            Dialect::Anthropic => anthropic::error(status, message, request_id),
+            Dialect::OpenAi => openai::error(status, message, None, code),
+            Dialect::Anthropic => anthropic::error(status, message, code, request_id),
         }
     }
 
@@ -123,6 +122,12 @@ fn render_event(mut bytes: Vec<u8>, data: &impl Serialize) -> Bytes {
     Bytes::from(bytes)
 }
 
+/// What seals a thought, so that it can be seen to come back unchanged.
+pub(super) const SIGNATURE: &str = "bW9jayBzaWduYXR1cmU=";
+
+/// Short enough that the arguments of any test come in several.
+const PIECE_CHARS: usize = 6;
+
 /// Fits an event with a word or two, so that rendering one allocates once.
 const EVENT_BYTES: usize = 320;
 
@@ -132,29 +137,10 @@ const WRITABLE: &str = "structs of text and numbers always serialise, and a Vec 
 mod tests {
     use super::*;
 
-    fn ask(said: &str) -> Ask {
-        Ask { model: "m".into(), streams: false, includes_usage: false, said: said.into(), input_tokens: 1 }
-    }
-
-    fn reply(tokens: Option<usize>) -> String {
-        Voice::new("primary", tokens, 1).reply(&ask("good day"))
-    }
-
     #[test]
-    fn a_reply_names_the_provider_and_repeats_the_user() {
-        assert_eq!(reply(None), "Hello from primary. You said: good day");
-    }
-
-    #[test]
-    fn a_reply_has_exactly_the_tokens_asked_for() {
-        assert_eq!(reply(Some(2)), "Hello from");
-        assert_eq!(count_tokens(&reply(Some(100))), 100);
-        assert_eq!(reply(Some(0)), "");
-    }
-
-    #[test]
-    fn joined_tokens_are_the_text_again() {
-        let text = reply(Some(20));
-        assert_eq!(tokens(&text).collect::<String>(), text);
+    fn joined_tokens_and_pieces_are_the_text_again() {
+        let text = r#"{"city": "Zürich", "n": 1}"#;
+        assert_eq!(tokens(text).collect::<String>(), text);
+        assert_eq!(pieces(text).collect::<String>(), text);
     }
 }

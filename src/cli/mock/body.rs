@@ -41,12 +41,19 @@ impl AnswerBody {
     }
 
     pub(super) fn played(events: Vec<Bytes>, delivery: Delivery, mut exchange: Exchange) -> Self {
-        let steps = delivery.tail.steps(events);
+        let mut steps = delivery.tail.steps(events);
+        if !delivery.pace.drip.is_zero() {
+            steps = steps.into_iter().flat_map(Step::dripping).collect();
+        }
         if steps.is_empty() {
             // hyper does not ask a body that is over from the start for a frame.
             exchange.finish();
         }
-        Self { content: Content::Played(Playback { steps, pace: delivery.pace, pause: Pause::Over }), exchange }
+        let pause = match delivery.pace.start.is_zero() {
+            true => Pause::Over,
+            false => Pause::Wait(Box::pin(tokio::time::sleep(delivery.pace.start))),
+        };
+        Self { content: Content::Played(Playback { steps, pace: delivery.pace, pause }), exchange }
     }
 }
 
@@ -88,17 +95,27 @@ pub(super) struct Delivery {
     pub(super) pace: Pace,
 }
 
-/// What passes between one event and the next.
+impl Delivery {
+    /// Whether it reaches an answer that is whole, and so is a single event.
+    pub(super) fn touches_whole(&self) -> bool {
+        self.tail.touches_whole() || !self.pace.start.is_zero() || !self.pace.drip.is_zero()
+    }
+}
+
+/// What passes before the first event, and between one and the next.
 #[derive(Clone, Debug)]
 pub(super) struct Pace {
+    pub(super) start: Duration,
     pub(super) delay: Duration,
+    /// Between the pieces into which each event falls, where it is not zero.
+    pub(super) drip: Duration,
     /// When present, each event after the first costs one permit.
     pub(super) gate: Option<Arc<Semaphore>>,
 }
 
 impl Pace {
     fn pause(&self) -> Pause {
-        if self.delay.is_zero() && self.gate.is_none() {
+        if self.delay.is_zero() && self.drip.is_zero() && self.gate.is_none() {
             return Pause::Yield;
         }
         Pause::Wait(Box::pin(wait(self.clone())))
@@ -106,8 +123,9 @@ impl Pace {
 }
 
 async fn wait(pace: Pace) {
-    if !pace.delay.is_zero() {
-        tokio::time::sleep(pace.delay).await;
+    let delay = pace.delay.max(pace.drip);
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
     }
     let Some(gate) = pace.gate else { return };
     // Nobody closes the gate, so there is always a permit to wait for.

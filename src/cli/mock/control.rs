@@ -1,5 +1,7 @@
 //! The endpoints under `/_mock/`, by which a test in another process does what one in this process does by calls.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, request::Parts};
 use serde::Serialize;
@@ -57,8 +59,17 @@ fn problem(message: &str) -> Bytes {
 
 fn requests(shared: &Shared) -> Bytes {
     let requests = shared.journal.requests();
-    let shown: Vec<Shown<'_>> = requests.iter().map(Shown::of).collect();
-    answer::json(&shown)
+    let kept = requests.iter().map(Shown::of).collect();
+    answer::json(&Requests { total: shared.journal.total(), ids: shared.journal.ids(), requests: kept })
+}
+
+/// The requests that were kept, and what was counted of all.
+#[derive(Serialize)]
+struct Requests<'a> {
+    total: usize,
+    /// How many had each `#id-…` in their body.
+    ids: HashMap<String, usize>,
+    requests: Vec<Shown<'a>>,
 }
 
 /// A recorded request as JSON. Headers are pairs, because a name may occur twice.

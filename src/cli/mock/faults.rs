@@ -1,8 +1,8 @@
 //! The script of faults: how an answer shall go wrong.
 //!
-//! [`Faults`] is the form in which a person, a test or a request header asks for trouble. [`Faults::plan`] resolves it
-//! for one request into a [`Plan`], in which contradictions are settled: what harms most wins, and the [`Tail`] only
-//! matters once an answer is being sent.
+//! [`Faults`] is the form in which a person, a test or a request header asks for trouble. Where they change from request
+//! to request, `schedule` chooses; [`Faults::plan`] resolves those of one request into a [`Plan`], in which contradictions
+//! are settled: what harms most wins, and the [`Tail`] only matters once an answer is being sent.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -10,18 +10,28 @@ use bytes::Bytes;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
+use super::schedule::{Act, Alternative};
+
 /// Everything that can be made to go wrong. The default is a provider in good health.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Faults {
     /// Wait before the head of the answer.
     pub latency_ms: u64,
+    /// Wait between the head of the answer and its first byte.
+    pub body_delay_ms: u64,
     /// Wait between one stream event and the next.
     pub chunk_delay_ms: u64,
+    /// Send every body in pieces of 16 bytes, and wait so long between them.
+    pub drip_ms: u64,
     /// Answer with this status (300 to 599) and an error body in the dialect of the request.
     pub status: Option<u16>,
     /// Share (0 to 1) of the requests that get `status`, or 500 when there is none; the others are answered normally.
     pub error_rate: Option<f64>,
+    /// What the error of an answer with `status` is called: OpenAI's `code`, Anthropic's `type`.
+    pub error_code: Option<String>,
+    /// Answer 400 as the provider does when a prompt is too long.
+    pub context_window: bool,
     /// Seconds to put into the `retry-after` header of an answer with `status`.
     pub retry_after: Option<u64>,
     /// Send so many events, then reset the connection.
@@ -32,7 +42,11 @@ pub struct Faults {
     pub stall_after: Option<usize>,
     /// Send so many events, then end the body politely, without the event that closes a stream.
     pub truncate_after: Option<usize>,
-    /// Answer a streaming request with 200 and an error as its only event.
+    /// Send so many events, then one that reports an error, and no other.
+    pub error_after: Option<usize>,
+    /// What that event says.
+    pub error_event: ErrorEvent,
+    /// Answer a streaming request with 200 and an error as its only event, as `error_after` 0 does.
     pub first_event_error: bool,
     /// Reset the connection instead of answering.
     pub reset: bool,
@@ -42,6 +56,18 @@ pub struct Faults {
     pub echo_headers: Vec<String>,
     /// Answer 302 with this `location`.
     pub redirect: Option<String>,
+    /// Close each connection after so many answers: with `connection: close`, or GOAWAY.
+    pub close_after: Option<u64>,
+    /// Say that so many tokens of the prompt, beside its own, came from a cache.
+    pub cached_tokens: u64,
+    /// Share (0 to 1) of the requests that meet these faults; the others are answered normally.
+    pub share: Option<f64>,
+    /// Be well for so long, then meet requests with these faults for as long, and so on.
+    pub flap_ms: u64,
+    /// Faults for the requests to come, in place of these; good health after the last.
+    pub script: Vec<Act>,
+    /// Faults to choose from for each request, in place of these.
+    pub mix: Vec<Alternative>,
     /// Send every event after the first only when `Provider::release` lets it go. For tests in this process.
     #[serde(skip)]
     pub hold: bool,
@@ -51,13 +77,25 @@ impl Faults {
     /// Reads the JSON of a header or of the control endpoint. The error is a sentence for the person who wrote it.
     pub fn parse(json: &[u8]) -> Result<Self, String> {
         let faults: Self = serde_json::from_slice(json).map_err(|error| error.to_string())?;
-        if faults.status.is_some_and(|status| !(300..=599).contains(&status)) {
+        faults.check()?;
+        Ok(faults)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.status.is_some_and(|status| !(300..=599).contains(&status)) {
             return Err("status must be between 300 and 599".into());
         }
-        if faults.error_rate.is_some_and(|rate| !(0.0..=1.0).contains(&rate)) {
-            return Err("error_rate must be between 0 and 1".into());
+        for (name, share) in [("error_rate", self.error_rate), ("share", self.share)] {
+            if share.is_some_and(|share| !(0.0..=1.0).contains(&share)) {
+                return Err(format!("{name} must be between 0 and 1"));
+            }
         }
-        Ok(faults)
+        let weights = self.mix.iter().map(|alternative| alternative.weight);
+        if weights.clone().any(|weight| weight < 0.0) || (!self.mix.is_empty() && weights.sum::<f64>() <= 0.0) {
+            return Err("weights must not be negative, and some must be more than 0".into());
+        }
+        let nested = self.script.iter().map(|act| &act.faults);
+        nested.chain(self.mix.iter().map(|alternative| &alternative.faults)).try_for_each(Self::check)
     }
 
     /// What shall happen to one request. `draw` is that request's number between 0 and 1, held against `error_rate`.
@@ -66,8 +104,11 @@ impl Faults {
             latency: Duration::from_millis(self.latency_ms),
             silence: self.silence(),
             head: self.head(draw),
+            error_after: self.error_after.or(self.first_event_error.then_some(0)),
             tail: self.tail(),
+            body_delay: Duration::from_millis(self.body_delay_ms),
             chunk_delay: Duration::from_millis(self.chunk_delay_ms),
+            drip: Duration::from_millis(self.drip_ms),
         }
     }
 
@@ -82,12 +123,14 @@ impl Faults {
         if let Some(location) = &self.redirect {
             return Head::Redirect(location.clone());
         }
-        if let Some(status) = self.refusal(draw) {
-            return Head::Refuse { status, retry_after: self.retry_after };
+        if self.context_window {
+            return Head::TooLong;
         }
-        match self.first_event_error {
-            true => Head::AnswerWithError,
-            false => Head::Answer,
+        match self.refusal(draw) {
+            Some(status) => {
+                Head::Refuse(Refusal { status, code: self.error_code.clone(), retry_after: self.retry_after })
+            }
+            None => Head::Answer,
         }
     }
 
@@ -115,14 +158,27 @@ impl Faults {
     }
 }
 
+/// What an event within a stream says of a failure; where it says nothing, what the provider commonly says.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ErrorEvent {
+    /// The error's `type`; in responses its `code`.
+    pub kind: Option<String>,
+    pub message: Option<String>,
+}
+
 /// The faults of one request, resolved.
 #[derive(Debug, PartialEq)]
 pub(super) struct Plan {
     pub(super) latency: Duration,
     pub(super) silence: Option<Silence>,
     pub(super) head: Head,
+    /// The events of a stream before one that reports an error and ends it.
+    pub(super) error_after: Option<usize>,
     pub(super) tail: Tail,
+    pub(super) body_delay: Duration,
     pub(super) chunk_delay: Duration,
+    pub(super) drip: Duration,
 }
 
 /// Why there is no answer at all.
@@ -136,9 +192,17 @@ pub(super) enum Silence {
 #[derive(Debug, PartialEq)]
 pub(super) enum Head {
     Redirect(String),
-    Refuse { status: StatusCode, retry_after: Option<u64> },
-    AnswerWithError,
+    Refuse(Refusal),
+    TooLong,
     Answer,
+}
+
+/// An error in place of an answer.
+#[derive(Debug, PartialEq)]
+pub(super) struct Refusal {
+    pub(super) status: StatusCode,
+    pub(super) code: Option<String>,
+    pub(super) retry_after: Option<u64>,
 }
 
 /// How the answer ends. The number counts the events that are sent in full; a whole answer counts as a single event.
@@ -158,6 +222,22 @@ pub(super) enum Step {
     Stall,
     Reset,
 }
+
+impl Step {
+    /// The same in pieces.
+    pub(super) fn dripping(self) -> Vec<Step> {
+        match self {
+            Step::Send(bytes) => {
+                let starts = (0..bytes.len()).step_by(DRIP_BYTES);
+                starts.map(|at| Step::Send(bytes.slice(at..bytes.len().min(at + DRIP_BYTES)))).collect()
+            }
+            Step::Stall | Step::Reset => vec![self],
+        }
+    }
+}
+
+/// Less than any event, so that none comes in one piece.
+const DRIP_BYTES: usize = 16;
 
 impl Tail {
     /// Whether the fault reaches a whole answer, which is one event. Its length is announced, so that it cannot be
@@ -191,20 +271,9 @@ impl Tail {
     }
 }
 
-/// The number of request `index`, between 0 and 1: as good as random for a share of requests, yet the same in every
-/// run, so that a failure seen once is seen again (SplitMix64, Steele et al., OOPSLA 2014).
-pub(super) fn draw(index: u64) -> f64 {
-    let mut bits = index.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    bits ^= bits >> 31;
-    // The upper 53 bits are what an f64 holds exactly.
-    (bits >> 11) as f64 / (1_u64 << 53) as f64
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::schedule::Dice, *};
 
     fn events() -> Vec<Bytes> {
         vec![Bytes::from_static(b"aa"), Bytes::from_static(b"bbbb"), Bytes::from_static(b"cc")]
@@ -232,7 +301,7 @@ mod tests {
     #[test]
     fn the_error_rate_is_the_share_of_refused_requests() {
         let faults = Faults { error_rate: Some(0.1), ..Faults::default() };
-        let refused = (0..10_000).filter(|index| faults.refusal(draw(*index)).is_some()).count();
+        let refused = (0..10_000).filter(|index| faults.refusal(Dice::of(*index).roll()).is_some()).count();
         assert!((900..=1_100).contains(&refused), "{refused} of 10,000");
     }
 
@@ -250,5 +319,9 @@ mod tests {
         assert!(Faults::parse(br#"{"status":200}"#).is_err());
         assert!(Faults::parse(br#"{"error_rate":2}"#).is_err());
         assert!(Faults::parse(br#"{"hold":true}"#).is_err());
+        assert!(Faults::parse(br#"{"share":-0.1}"#).is_err());
+        assert!(Faults::parse(br#"{"mix":[{"weight":0}]}"#).is_err());
+        assert!(Faults::parse(br#"{"mix":[{"weight":2},{"weight":-1}]}"#).is_err());
+        assert!(Faults::parse(br#"{"script":[{"faults":{"status":200}}]}"#).is_err());
     }
 }

@@ -1,23 +1,27 @@
 //! `wardgate mock`: a provider that costs nothing and fails to order.
 //!
-//! It speaks the dialects of OpenAI and Anthropic well enough for the official packages, answers with the name it was
-//! given and the words it was sent, and goes wrong exactly as it is told. It is what the quick start talks to, what the
-//! tests put behind the gate, and what the load benchmark measures against.
+//! It speaks the dialects of OpenAI and Anthropic well enough for the official packages, refuses what they refuse, answers
+//! with the name it was given and the words it was sent, and goes wrong exactly as it is told. It is what the quick start
+//! talks to, what the tests put behind the gate, and what the load benchmark measures against.
 //!
-//! A request's way: `provider` accepts it, `route` names its endpoint, `serve` resolves its `faults` and lets `openai`,
-//! `responses` or `anthropic` speak; `body` plays the answer, `recording` keeps how it ended, `wire` breaks the socket.
+//! A request's way: `provider` accepts it, `route` names its endpoint, `serve` resolves its `faults` by their `schedule`,
+//! `ask` reads its body, `reply` decides what is said, and `chat`, `responses`, `anthropic` or `openai` words it; `body`
+//! plays the answer, `recording` keeps how it ended, `wire` breaks the socket.
 
 mod answer;
 mod anthropic;
 mod ask;
 mod body;
+mod chat;
 mod control;
 mod faults;
 mod openai;
 mod provider;
 mod recording;
+mod reply;
 mod responses;
 mod route;
+mod schedule;
 mod serve;
 mod wire;
 
@@ -39,13 +43,15 @@ use tokio::{
 };
 
 pub use self::{
-    faults::Faults,
+    faults::{ErrorEvent, Faults},
     provider::{Options, Provider},
     recording::{Outcome, Recorded},
+    schedule::{Act, Alternative},
 };
 
 /// Run a fake LLM provider (OpenAI and Anthropic)
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_long_help = MANUAL)]
 pub struct Args {
     /// Address to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9100")]
@@ -95,7 +101,7 @@ pub struct Args {
     #[arg(long)]
     hang: bool,
 
-    /// Answer 401 unless this key comes as bearer token or x-api-key
+    /// Answer 401 unless this key comes as bearer token or, to Anthropic's endpoints, as x-api-key
     #[arg(long, value_name = "KEY")]
     require_key: Option<String>,
 
@@ -119,6 +125,30 @@ pub struct Args {
     #[arg(long, value_name = "N")]
     workers: Option<NonZeroUsize>,
 }
+
+/// What the flags do not say.
+const MANUAL: &str = r#"What it answers:
+  The name of the mock, and what arrived: the user's words, results of tools, images, documents.
+  `use NAME` in the user's text calls that tool. More follow after `and` or a comma, each with its
+  arguments if it brings some, and what stands between `say` and `use` is said first:
+    say One moment. use get_weather {"city":"Paris"} and get_time
+  Choices of tools, JSON formats, limits, stop sequences and thinking are honoured. What providers
+  refuse is refused: fields, roles and parts of other formats, results without their calls.
+
+Control:
+  GET /_mock/requests             total, ids (of each `#id-…` in a body), the last 1,000 requests
+  DELETE /_mock/requests          forgets them
+  GET, POST, DELETE /_mock/faults
+  x-mock-faults                   a header with the faults of its request alone
+
+Faults, as JSON:
+  Instead of an answer: latency_ms, reset, hang, redirect, context_window, error_rate,
+    status with error_code and retry_after
+  Within it: body_delay_ms, chunk_delay_ms, drip_ms, first_event_error, and after so many events
+    cut_after, cut_bytes, stall_after, truncate_after, error_after with error_event {kind, message}
+  Beside it: close_after (answers of a connection), cached_tokens, echo_headers
+  And when: share (0 to 1), flap_ms, script [{requests, faults}], mix [{weight, faults}]:
+    {"mix":[{"weight":8}, {"weight":1,"faults":{"status":529}}]}"#;
 
 impl Args {
     fn options(&self) -> Options {

@@ -1,4 +1,4 @@
-//! OpenAI's dialect: chat completions, completions, embeddings and models. `/v1/responses` has a module of its own.
+//! OpenAI's dialect: completions, embeddings, models and errors. Chat completions and responses have their own modules.
 //!
 //! Shapes after <https://platform.openai.com/docs/api-reference> and the types of the openai-python package.
 
@@ -8,8 +8,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
 
 use super::{
-    answer::{self, Answer, Voice, count_tokens, event, tokens},
+    answer::{self, Answer, Voice, event, tokens},
     ask::{Ask, Malformed, parse, words},
+    chat,
+    faults::ErrorEvent,
+    reply::{Reply, Stop},
     responses,
 };
 
@@ -26,7 +29,7 @@ pub(super) enum Endpoint {
 impl Endpoint {
     pub(super) fn answer(&self, voice: &Voice<'_>, body: &[u8]) -> Result<Answer, Malformed> {
         match self {
-            Endpoint::ChatCompletions => Ok(chat_completion(voice, &Ask::from_messages(body)?)),
+            Endpoint::ChatCompletions => Ok(chat::answer(voice, &Ask::from_chat(body)?)),
             Endpoint::Completions => Ok(completion(voice, &Ask::from_prompt(body)?)),
             Endpoint::Embeddings => embeddings(body),
             Endpoint::Responses => Ok(responses::answer(voice, &Ask::from_input(body)?)),
@@ -35,59 +38,72 @@ impl Endpoint {
         }
     }
 
-    /// The event that reports a failure within a stream.
-    pub(super) fn error_event(&self) -> Bytes {
+    /// The event that reports a failure within a stream, after so many others.
+    pub(super) fn error_event(&self, told: &ErrorEvent, events: usize) -> Bytes {
+        let message = told.message.as_deref().unwrap_or(SERVER_ERROR);
+        let kind = told.kind.as_deref().unwrap_or("server_error");
         match self {
-            Endpoint::Responses => responses::error_event(SERVER_ERROR),
-            _ => event(&error_value(StatusCode::INTERNAL_SERVER_ERROR, SERVER_ERROR, None)),
+            Endpoint::Responses => responses::error_event(kind, message, events),
+            _ => event(&json!({"error": {"message": message, "type": kind, "param": null, "code": null}})),
+        }
+    }
+
+    /// What is told of a prompt that is too long, and the parameter that holds it.
+    pub(super) fn context_window(&self) -> (&'static str, &'static str) {
+        match self {
+            Endpoint::Responses => (INPUT_TOO_LONG, "input"),
+            _ => (MESSAGES_TOO_LONG, "messages"),
         }
     }
 }
 
-pub(super) fn error(status: StatusCode, message: &str, param: Option<&str>) -> Bytes {
-    answer::json(&error_value(status, message, param))
+pub(super) fn error(status: StatusCode, message: &str, param: Option<&str>, code: Option<&str>) -> Bytes {
+    let kind = match status.as_u16() {
+        429 => "requests",
+        500.. => "server_error",
+        _ => "invalid_request_error",
+    };
+    let code = code.or(match status.as_u16() {
+        401 => Some("invalid_api_key"),
+        429 => Some("rate_limit_exceeded"),
+        _ => None,
+    });
+    answer::json(&json!({"error": {"message": message, "type": kind, "param": param, "code": code}}))
 }
 
 pub(super) fn malformed(malformed: &Malformed) -> Bytes {
-    let (message, param) = match malformed {
-        Malformed::NotJson => (NOT_JSON.to_owned(), None),
-        Malformed::WrongType(cause) => (format!("Invalid type in request body: {cause}"), None),
+    let (message, param, code) = match malformed {
+        Malformed::NotJson => (NOT_JSON.to_owned(), None, None),
+        Malformed::WrongType(cause) => (format!("Invalid type in request body: {cause}"), None, None),
         Malformed::Missing(field) => {
             let message = format!("Missing required parameter: '{field}'.");
-            (message, Some(*field))
+            (message, Some(*field), Some("missing_required_parameter"))
         }
+        Malformed::Unknown(field) => {
+            (format!("Unknown parameter: '{field}'."), Some(field.as_str()), Some("unknown_parameter"))
+        }
+        Malformed::Refused { place, problem } => (problem.clone(), Some(place.as_str()), None),
     };
-    error(StatusCode::BAD_REQUEST, &message, param)
+    error(StatusCode::BAD_REQUEST, &message, param, code)
 }
 
-fn error_value(status: StatusCode, message: &str, param: Option<&str>) -> Value {
-    let (kind, code) = match status.as_u16() {
-        401 => ("invalid_request_error", Some("invalid_api_key")),
-        429 => ("requests", Some("rate_limit_exceeded")),
-        500.. => ("server_error", None),
-        _ if param.is_some() => ("invalid_request_error", Some("missing_required_parameter")),
-        _ => ("invalid_request_error", None),
-    };
-    json!({"error": {"message": message, "type": kind, "param": param, "code": code}})
-}
-
-/// Typed rather than built with `json!`, as are the chunks: these are what the load benchmark asks for.
+/// A completion or a chunk of one, of either sort.
 #[derive(Serialize)]
-struct Completion<'a, C> {
-    id: &'a str,
-    object: &'static str,
-    created: u64,
-    model: &'a str,
-    choices: &'a [C],
+pub(super) struct Completion<'a, C> {
+    pub(super) id: &'a str,
+    pub(super) object: &'static str,
+    pub(super) created: u64,
+    pub(super) model: &'a str,
+    pub(super) choices: &'a [C],
     #[serde(skip_serializing_if = "UsageField::is_absent")]
-    usage: UsageField,
-    system_fingerprint: Option<&'static str>,
+    pub(super) usage: UsageField,
+    pub(super) system_fingerprint: Option<&'static str>,
 }
 
 /// `usage` is absent from chunks unless it was asked for, and then null in all chunks but the last.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum UsageField {
+pub(super) enum UsageField {
     Absent,
     Null,
     Counted(Usage),
@@ -100,49 +116,39 @@ impl UsageField {
 }
 
 #[derive(Clone, Copy, Serialize)]
-struct Usage {
+pub(super) struct Usage {
     prompt_tokens: u64,
     completion_tokens: u64,
     total_tokens: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prompt_tokens_details: Option<PromptDetails>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    completion_tokens_details: Option<CompletionDetails>,
+}
+
+#[derive(Clone, Copy, Serialize)]
+struct PromptDetails {
+    cached_tokens: u64,
+}
+
+#[derive(Clone, Copy, Serialize)]
+struct CompletionDetails {
+    reasoning_tokens: u64,
 }
 
 impl Usage {
-    fn of(ask: &Ask, text: &str) -> Self {
-        let completion_tokens = count_tokens(text);
-        Self { prompt_tokens: ask.input_tokens, completion_tokens, total_tokens: ask.input_tokens + completion_tokens }
+    /// OpenAI counts cached tokens among those of the prompt.
+    pub(super) fn of(reply: &Reply) -> Self {
+        let (prompt_tokens, completion_tokens) = (reply.input_tokens + reply.cached_tokens, reply.output_tokens());
+        let (cached_tokens, reasoning_tokens) = (reply.cached_tokens, reply.thinking_tokens());
+        Self {
+            prompt_tokens,
+            completion_tokens,
+            total_tokens: prompt_tokens + completion_tokens,
+            prompt_tokens_details: (cached_tokens > 0).then_some(PromptDetails { cached_tokens }),
+            completion_tokens_details: (reasoning_tokens > 0).then_some(CompletionDetails { reasoning_tokens }),
+        }
     }
-}
-
-#[derive(Serialize)]
-struct ChatChoice<'a> {
-    index: u32,
-    message: ChatMessage<'a>,
-    logprobs: (),
-    finish_reason: &'static str,
-}
-
-#[derive(Serialize)]
-struct ChatMessage<'a> {
-    role: &'static str,
-    content: &'a str,
-    refusal: (),
-    annotations: [(); 0],
-}
-
-#[derive(Serialize)]
-struct DeltaChoice<'a> {
-    index: u32,
-    delta: Delta<'a>,
-    logprobs: (),
-    finish_reason: Option<&'static str>,
-}
-
-#[derive(Default, Serialize)]
-struct Delta<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    role: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    content: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -153,72 +159,39 @@ struct TextChoice<'a> {
     finish_reason: Option<&'static str>,
 }
 
-fn chat_completion(voice: &Voice<'_>, ask: &Ask) -> Answer {
-    let id = voice.id("chatcmpl-");
-    let text = voice.reply(ask);
-    if ask.streams {
-        return chat_stream(voice, ask, &id, &text);
-    }
-    let choice = ChatChoice {
-        index: 0,
-        message: ChatMessage { role: "assistant", content: &text, refusal: (), annotations: [] },
-        logprobs: (),
-        finish_reason: "stop",
-    };
-    Answer::Whole(answer::json(&Completion {
-        id: &id,
-        object: "chat.completion",
-        created: voice.created,
-        model: &ask.model,
-        choices: &[choice],
-        usage: UsageField::Counted(Usage::of(ask, &text)),
-        system_fingerprint: None,
-    }))
-}
-
-fn chat_stream(voice: &Voice<'_>, ask: &Ask, id: &str, text: &str) -> Answer {
-    let stream = Stream { object: "chat.completion.chunk", id, voice, ask };
-    let delta = |delta, finish_reason| DeltaChoice { index: 0, delta, logprobs: (), finish_reason };
-    let role = Delta { role: Some("assistant"), content: Some("") };
-    let word = |word| Delta { role: None, content: Some(word) };
-    let mut events = vec![stream.chunk(delta(role, None))];
-    events.extend(tokens(text).map(|token| stream.chunk(delta(word(token), None))));
-    events.push(stream.chunk(delta(Delta::default(), Some("stop"))));
-    stream.end::<DeltaChoice<'_>>(events, text)
-}
-
 fn completion(voice: &Voice<'_>, ask: &Ask) -> Answer {
     let id = voice.id("cmpl-");
-    let text = voice.reply(ask);
+    let reply = Reply::new(voice, ask);
     let choice = |text, finish_reason| TextChoice { text, index: 0, logprobs: (), finish_reason };
+    let end = Some(if reply.stop == Stop::Length { "length" } else { "stop" });
     if ask.streams {
         let stream = Stream { object: "text_completion", id: &id, voice, ask };
-        let words = tokens(&text).map(|token| stream.chunk(choice(token, None)));
+        let words = tokens(&reply.text).map(|token| stream.chunk(choice(token, None)));
         let mut events: Vec<Bytes> = words.collect();
-        events.push(stream.chunk(choice("", Some("stop"))));
-        return stream.end::<TextChoice<'_>>(events, &text);
+        events.push(stream.chunk(choice("", end)));
+        return stream.end::<TextChoice<'_>>(events, &reply);
     }
     Answer::Whole(answer::json(&Completion {
         id: &id,
         object: "text_completion",
         created: voice.created,
         model: &ask.model,
-        choices: &[choice(&text, Some("stop"))],
-        usage: UsageField::Counted(Usage::of(ask, &text)),
+        choices: &[choice(&reply.text, end)],
+        usage: UsageField::Counted(Usage::of(&reply)),
         system_fingerprint: None,
     }))
 }
 
 /// The envelope that all chunks of a stream share.
-struct Stream<'a> {
-    object: &'static str,
-    id: &'a str,
-    voice: &'a Voice<'a>,
-    ask: &'a Ask,
+pub(super) struct Stream<'a> {
+    pub(super) object: &'static str,
+    pub(super) id: &'a str,
+    pub(super) voice: &'a Voice<'a>,
+    pub(super) ask: &'a Ask,
 }
 
 impl Stream<'_> {
-    fn chunk<C: Serialize>(&self, choice: C) -> Bytes {
+    pub(super) fn chunk<C: Serialize>(&self, choice: C) -> Bytes {
         let usage = match self.ask.includes_usage {
             true => UsageField::Null,
             false => UsageField::Absent,
@@ -227,10 +200,9 @@ impl Stream<'_> {
     }
 
     /// Adds what closes a stream: the chunk without choices that carries the usage, when asked for, and the end mark.
-    fn end<C: Serialize>(&self, mut events: Vec<Bytes>, text: &str) -> Answer {
+    pub(super) fn end<C: Serialize>(&self, mut events: Vec<Bytes>, reply: &Reply) -> Answer {
         if self.ask.includes_usage {
-            let usage = Usage::of(self.ask, text);
-            events.push(self.render::<C>(&[], UsageField::Counted(usage)));
+            events.push(self.render::<C>(&[], UsageField::Counted(Usage::of(reply))));
         }
         events.push(Bytes::from_static(b"data: [DONE]\n\n"));
         Answer::Events(events)
@@ -307,6 +279,9 @@ const EMBEDDING: [f32; 4] = [0.5, -0.5, 0.5, 0.5];
 const EMBEDDING_BASE64: &str = "AAAAPwAAAL8AAAA/AAAAPw==";
 
 const NOT_JSON: &str = "We could not parse the JSON body of your request.";
+const MESSAGES_TOO_LONG: &str = "This model's maximum context length is 128000 tokens. However, your messages resulted in 130000 tokens. Please reduce the length of the messages.";
+const INPUT_TOO_LONG: &str =
+    "Your input exceeds the context window of this model. Please adjust your input and try again.";
 const SERVER_ERROR: &str = "The server had an error while processing your request. Sorry about that!";
 
 #[cfg(test)]

@@ -19,12 +19,14 @@ use hyper_util::{
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Semaphore, watch},
+    time::Instant,
 };
 
 use super::{
     answer::Voice,
     faults::Faults,
     recording::{Journal, Recorded},
+    schedule::{Dice, Moment},
     serve::serve,
     wire::{Connection, Wire},
 };
@@ -38,7 +40,7 @@ pub struct Options {
     pub record: bool,
     /// Honour faults that a request brings in its `x-mock-faults` header.
     pub header_faults: bool,
-    /// Answer 401 unless this key comes as bearer token or in `x-api-key`.
+    /// Answer 401 unless this key comes as bearer token, or in Anthropic's dialect in `x-api-key`.
     pub required_key: Option<String>,
     /// Tokens of every text; `None` for as many as the text has.
     pub tokens: Option<usize>,
@@ -96,6 +98,16 @@ impl Provider {
         self.shared.journal.requests()
     }
 
+    /// How many requests arrived since the start or the last [`Provider::clear_requests`], kept or not.
+    pub fn total(&self) -> usize {
+        self.shared.journal.total()
+    }
+
+    /// How many of them had `#id-` and this id in their body, so that a caller can tell whether one was doubled.
+    pub fn seen(&self, id: &str) -> usize {
+        self.shared.journal.seen(id)
+    }
+
     /// Forgets all requests, for a test with several acts.
     pub fn clear_requests(&self) {
         self.shared.journal.clear();
@@ -142,11 +154,19 @@ pub(super) struct Shared {
 pub(super) struct Standing {
     pub(super) faults: Faults,
     pub(super) gate: Arc<Semaphore>,
+    since: Instant,
+    met: AtomicU64,
 }
 
 impl Standing {
     fn new(faults: Faults) -> Arc<Self> {
-        Arc::new(Self { faults, gate: Arc::new(Semaphore::new(0)) })
+        let gate = Arc::new(Semaphore::new(0));
+        Arc::new(Self { faults, gate, since: Instant::now(), met: AtomicU64::new(0) })
+    }
+
+    /// The moment of a request that meets these faults.
+    pub(super) fn moment(&self, dice: Dice) -> Moment {
+        Moment { earlier: self.met.fetch_add(1, Ordering::Relaxed), elapsed: self.since.elapsed(), dice }
     }
 }
 
@@ -215,15 +235,19 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>, mut stopped: watch::
     let service = service_fn(|request| serve(Arc::clone(&shared), Arc::clone(&connection), request));
     let builder = auto::Builder::new(TokioExecutor::new());
     let mut serving = pin!(builder.serve_connection(TokioIo::new(wire), service));
-    tokio::select! {
-        // hyper first: what it was given before the order to reset is written before the order is obeyed.
-        biased;
-        served = &mut serving => {
-            if let Err(error) = served {
-                tracing::debug!(error, "mock connection ended");
+    loop {
+        tokio::select! {
+            // hyper first: what it was given before the order to reset is written before the order is obeyed.
+            biased;
+            served = &mut serving => {
+                if let Err(error) = served {
+                    tracing::debug!(error, "mock connection ended");
+                }
+                return;
             }
+            () = connection.reset_ordered() => return,
+            () = connection.close_ordered() => serving.as_mut().graceful_shutdown(),
+            _ = stopped.changed() => return connection.reset(),
         }
-        () = connection.reset_ordered() => {}
-        _ = stopped.changed() => connection.reset(),
     }
 }

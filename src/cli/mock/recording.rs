@@ -4,12 +4,13 @@
 //! arrived, which credential arrived, and that an upstream request was given up when its client left.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use bytes::Bytes;
 use http::{Method, request};
+use memchr::memmem;
 use serde::Serialize;
 use tokio::sync::watch;
 
@@ -71,14 +72,21 @@ pub enum Outcome {
 /// The requests of one provider, in order of arrival.
 #[derive(Debug)]
 pub(super) struct Journal {
-    kept: Option<Mutex<VecDeque<Recorded>>>,
-    seen: watch::Sender<usize>,
+    kept: Option<Mutex<Kept>>,
+    arrived: watch::Sender<usize>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    requests: VecDeque<Recorded>,
+    /// How many requests had each id. Only tests send ids, and no more than they can count.
+    ids: HashMap<String, usize>,
 }
 
 impl Journal {
     /// A journal that keeps nothing costs nothing on the path of a request.
     pub(super) fn new(record: bool) -> Self {
-        Self { kept: record.then(Mutex::default), seen: watch::Sender::new(0) }
+        Self { kept: record.then(Mutex::default), arrived: watch::Sender::new(0) }
     }
 
     /// Notes a request and returns the guard that will tell how it ended.
@@ -88,33 +96,52 @@ impl Journal {
         };
         let (sender, outcome) = watch::channel(Outcome::Underway);
         let mut kept = lock(kept);
-        if kept.len() == KEPT_REQUESTS_MAX {
-            kept.pop_front();
+        if kept.requests.len() == KEPT_REQUESTS_MAX {
+            kept.requests.pop_front();
         }
-        kept.push_back(record(head, body, outcome));
+        kept.requests.push_back(record(head, body, outcome));
+        for id in ids(body) {
+            *kept.ids.entry(id).or_default() += 1;
+        }
         drop(kept);
-        self.seen.send_modify(|seen| *seen += 1);
+        self.arrived.send_modify(|arrived| *arrived += 1);
         Exchange { outcome: Some(sender), connection }
     }
 
     pub(super) fn requests(&self) -> Vec<Recorded> {
         let kept = self.kept.as_ref().map(lock);
-        kept.map(|kept| kept.iter().cloned().collect()).unwrap_or_default()
+        kept.map(|kept| kept.requests.iter().cloned().collect()).unwrap_or_default()
+    }
+
+    /// All that arrived, those that made room included.
+    pub(super) fn total(&self) -> usize {
+        *self.arrived.borrow()
+    }
+
+    pub(super) fn seen(&self, id: &str) -> usize {
+        let kept = self.kept.as_ref().map(lock);
+        kept.and_then(|kept| kept.ids.get(id).copied()).unwrap_or_default()
+    }
+
+    /// How often each id was seen.
+    pub(super) fn ids(&self) -> HashMap<String, usize> {
+        let kept = self.kept.as_ref().map(lock);
+        kept.map(|kept| kept.ids.clone()).unwrap_or_default()
     }
 
     /// Forgets every request and starts counting at zero.
     pub(super) fn clear(&self) {
         if let Some(kept) = &self.kept {
-            lock(kept).clear();
+            *lock(kept) = Kept::default();
         }
-        self.seen.send_replace(0);
+        self.arrived.send_replace(0);
     }
 
     /// Resolves when `count` requests arrived since the start or the last [`Journal::clear`].
     pub(super) async fn wait_for(&self, count: usize) {
-        let mut seen = self.seen.subscribe();
+        let mut arrived = self.arrived.subscribe();
         // Cannot fail: the sender lives as long as this journal.
-        let _ = seen.wait_for(|seen| *seen >= count).await;
+        let _ = arrived.wait_for(|arrived| *arrived >= count).await;
     }
 }
 
@@ -169,7 +196,16 @@ fn record(head: &request::Parts, body: &Bytes, outcome: watch::Receiver<Outcome>
     }
 }
 
-/// A panic elsewhere leaves the list whole: every change to it is a single call.
-fn lock(kept: &Mutex<VecDeque<Recorded>>) -> MutexGuard<'_, VecDeque<Recorded>> {
+/// The ids of a request: what follows `#id-` in its body, each once. A client writes one into its text.
+fn ids(body: &[u8]) -> BTreeSet<String> {
+    let starts = memmem::find_iter(body, b"#id-").map(|at| &body[at + b"#id-".len()..]);
+    let id = |rest: &[u8]| {
+        rest.iter().take_while(|byte| byte.is_ascii_alphanumeric()).map(|byte| char::from(*byte)).collect()
+    };
+    starts.map(id).collect()
+}
+
+/// A panic elsewhere leaves a list that lacks a request at most.
+fn lock(kept: &Mutex<Kept>) -> MutexGuard<'_, Kept> {
     kept.lock().unwrap_or_else(PoisonError::into_inner)
 }

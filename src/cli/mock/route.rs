@@ -1,6 +1,7 @@
 //! Which endpoint a request addresses, and in which dialect it expects an answer even when there is none.
 
-use http::{Method, request::Parts};
+use bytes::Bytes;
+use http::{Method, StatusCode, request::Parts};
 
 use super::{answer::Dialect, anthropic, openai};
 
@@ -62,6 +63,19 @@ impl Route {
             Self::OpenAi(_) => Dialect::OpenAi,
             Self::Anthropic(_) => Dialect::Anthropic,
             Self::Unknown(dialect) => *dialect,
+        }
+    }
+
+    /// The body of the 400 for a prompt that is too long.
+    pub(super) fn context_window(&self, request_id: &str) -> Bytes {
+        match self {
+            Self::OpenAi(endpoint) => {
+                let (message, param) = endpoint.context_window();
+                openai::error(StatusCode::BAD_REQUEST, message, Some(param), Some("context_length_exceeded"))
+            }
+            Self::Anthropic(_) | Self::Unknown(_) => {
+                anthropic::error(StatusCode::BAD_REQUEST, anthropic::PROMPT_TOO_LONG, None, request_id)
+            }
         }
     }
 }

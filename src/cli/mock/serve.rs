@@ -1,31 +1,36 @@
 //! One request, from its head to the head of its answer: route, faults, key, answer.
 
-use std::{borrow::Cow, convert::Infallible, future::pending, sync::Arc};
+use std::{convert::Infallible, future::pending, sync::Arc};
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode,
-    header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER},
+    HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version,
+    header::{AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER},
     request::Parts,
 };
 use http_body_util::{BodyExt, Collected};
 use hyper::body::Incoming;
+use tokio::sync::Semaphore;
 
 use super::{
-    answer::{Answer, Voice},
+    answer::{Answer, Dialect, Voice},
     anthropic,
     ask::Malformed,
     body::{AnswerBody, Delivery, Pace},
     control,
-    faults::{Faults, Head, Silence, draw},
-    provider::{Shared, Standing},
+    faults::{ErrorEvent, Faults, Head, Plan, Refusal, Silence},
+    provider::Shared,
     recording::Exchange,
     route::Route,
+    schedule::{Dice, Moment},
     wire::Connection,
 };
 
 /// Carries the faults of one request as JSON, instead of those that stand for all.
 const FAULTS_HEADER: &str = "x-mock-faults";
+
+/// Without it, Anthropic refuses.
+const VERSION_HEADER: &str = "anthropic-version";
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
@@ -74,13 +79,18 @@ impl<'a> Call<'a> {
         Self { shared, head, body, route: Route::of(head), voice, request_id: voice.id("req_") }
     }
 
-    async fn answer(&self, exchange: Exchange) -> Response<AnswerBody> {
+    async fn answer(mut self, exchange: Exchange) -> Response<AnswerBody> {
         let standing = self.shared.standing();
-        let faults = match self.faults(&standing) {
-            Ok(faults) => faults,
-            Err(message) => return self.refuse(StatusCode::BAD_REQUEST, &message, exchange),
+        let dice = Dice::of(self.voice.number);
+        let own = self.own_faults();
+        let (told, mut moment) = match &own {
+            None => (&standing.faults, standing.moment(dice)),
+            Some(Ok(faults)) => (faults, Moment::only(dice)),
+            Some(Err(message)) => return self.refuse(StatusCode::BAD_REQUEST, message, exchange),
         };
-        let plan = faults.plan(draw(self.voice.number));
+        let faults = told.at(&mut moment);
+        let plan = faults.plan(moment.dice.roll());
+        self.voice.cached_tokens = faults.cached_tokens;
         if !plan.latency.is_zero() {
             tokio::time::sleep(plan.latency).await;
         }
@@ -88,57 +98,79 @@ impl<'a> Call<'a> {
         if let Some(silence) = plan.silence {
             return keep_silent(silence, exchange).await;
         }
-        let pace = Pace { delay: plan.chunk_delay, gate: faults.hold.then(|| Arc::clone(&standing.gate)) };
-        let tail = plan.tail;
+        let closes = faults.close_after.is_some_and(|answers| exchange.connection().count() >= answers);
+        if closes {
+            // HTTP/2 says so with GOAWAY; HTTP/1 with a header, below.
+            exchange.connection().close();
+        }
+        let gate = faults.hold.then(|| Arc::clone(&standing.gate));
         let mut response = match self.has_key() {
-            true => self.begin(plan.head, Delivery { tail, pace }, exchange),
+            true => self.begin(plan, faults, gate, exchange),
             false => self.refuse(StatusCode::UNAUTHORIZED, WRONG_KEY, exchange),
         };
+        if closes && self.head.version < Version::HTTP_2 {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         self.echo(&faults.echo_headers, response.headers_mut());
         response
     }
 
-    fn begin(&self, head: Head, delivery: Delivery, exchange: Exchange) -> Response<AnswerBody> {
-        match head {
+    fn begin(
+        &self,
+        plan: Plan,
+        faults: &Faults,
+        gate: Option<Arc<Semaphore>>,
+        exchange: Exchange,
+    ) -> Response<AnswerBody> {
+        let pace = Pace { start: plan.body_delay, delay: plan.chunk_delay, drip: plan.drip, gate };
+        let error = plan.error_after.map(|events| (events, self.error_event(&faults.error_event, events)));
+        match plan.head {
             Head::Redirect(location) => self.redirect(&location, exchange),
-            Head::Refuse { status, retry_after } => self.fail(status, retry_after, exchange),
-            Head::AnswerWithError => self.speak(Some(self.error_event()), delivery, exchange),
-            Head::Answer => self.speak(None, delivery, exchange),
+            Head::Refuse(refusal) => self.fail(&refusal, exchange),
+            Head::TooLong => self.too_long(exchange),
+            Head::Answer => self.speak(error, Delivery { tail: plan.tail, pace }, exchange),
         }
     }
 
-    /// The faults of this request: its own when it brings some and may, those that stand otherwise.
-    fn faults<'s>(&self, standing: &'s Standing) -> Result<Cow<'s, Faults>, String> {
-        if !self.shared.header_faults {
-            return Ok(Cow::Borrowed(&standing.faults));
-        }
-        let Some(json) = self.head.headers.get(FAULTS_HEADER) else {
-            return Ok(Cow::Borrowed(&standing.faults));
-        };
+    /// The faults that the request itself brings, where it may.
+    fn own_faults(&self) -> Option<Result<Faults, String>> {
+        let json = self.head.headers.get(FAULTS_HEADER).filter(|_| self.shared.header_faults)?;
         let faults = Faults::parse(json.as_bytes());
-        faults.map(Cow::Owned).map_err(|error| format!("{FAULTS_HEADER}: {error}"))
+        Some(faults.map_err(|error| format!("{FAULTS_HEADER}: {error}")))
     }
 
+    /// Anthropic takes its key in either header, OpenAI as bearer token alone.
     fn has_key(&self) -> bool {
         let Some(key) = &self.shared.required_key else {
             return true;
         };
         let header = |name: &str| self.head.headers.get(name)?.to_str().ok();
-        header("x-api-key") == Some(key)
-            || header(AUTHORIZATION.as_str()).and_then(|value| value.strip_prefix("Bearer ")) == Some(key)
+        let bearer = header(AUTHORIZATION.as_str()).and_then(|value| value.strip_prefix("Bearer "));
+        match self.route.dialect() {
+            Dialect::OpenAi => bearer == Some(key),
+            Dialect::Anthropic => bearer == Some(key) || header("x-api-key") == Some(key),
+        }
     }
 
-    /// Answers as the dialect does, or with 400 or 404. A stream becomes `instead` alone when there is one.
-    fn speak(&self, instead: Option<Bytes>, delivery: Delivery, exchange: Exchange) -> Response<AnswerBody> {
+    /// Answers as the dialect does, or with 400 or 404. A stream ends in the event of an `error` where there is one, after
+    /// so many others.
+    fn speak(&self, error: Option<(usize, Bytes)>, delivery: Delivery, exchange: Exchange) -> Response<AnswerBody> {
         let answer = match &self.route {
             Route::OpenAi(endpoint) => endpoint.answer(&self.voice, self.body),
+            Route::Anthropic(_) if !self.head.headers.contains_key(VERSION_HEADER) => {
+                let message = format!("{VERSION_HEADER}: header is required");
+                return self.refuse(StatusCode::BAD_REQUEST, &message, exchange);
+            }
             Route::Anthropic(endpoint) => endpoint.answer(&self.voice, self.body),
             Route::Unknown(_) => return self.not_found(exchange),
         };
         match answer {
             Ok(Answer::Whole(bytes)) => self.whole(bytes, delivery, exchange),
-            Ok(Answer::Events(events)) => {
-                let events = instead.map_or(events, |event| vec![event]);
+            Ok(Answer::Events(mut events)) => {
+                if let Some((kept, event)) = error {
+                    events.truncate(kept);
+                    events.push(event);
+                }
                 self.stream(events, delivery, exchange)
             }
             Err(malformed) => self.malformed(&malformed, exchange),
@@ -146,7 +178,7 @@ impl<'a> Call<'a> {
     }
 
     fn whole(&self, bytes: Bytes, delivery: Delivery, exchange: Exchange) -> Response<AnswerBody> {
-        if !delivery.tail.touches_whole() {
+        if !delivery.touches_whole() {
             return self.reply(StatusCode::OK, JSON, AnswerBody::whole(bytes, exchange));
         }
         let length = HeaderValue::from(bytes.len());
@@ -164,10 +196,10 @@ impl<'a> Call<'a> {
         response
     }
 
-    fn error_event(&self) -> Bytes {
+    fn error_event(&self, told: &ErrorEvent, events: usize) -> Bytes {
         match &self.route {
-            Route::OpenAi(endpoint) => endpoint.error_event(),
-            Route::Anthropic(_) | Route::Unknown(_) => anthropic::error_event(),
+            Route::OpenAi(endpoint) => endpoint.error_event(told, events),
+            Route::Anthropic(_) | Route::Unknown(_) => anthropic::error_event(told),
         }
     }
 
@@ -182,14 +214,20 @@ impl<'a> Call<'a> {
         response
     }
 
-    fn fail(&self, status: StatusCode, retry_after: Option<u64>, exchange: Exchange) -> Response<AnswerBody> {
+    fn fail(&self, refusal: &Refusal, exchange: Exchange) -> Response<AnswerBody> {
         let message = format!("{} was told to fail", self.voice.name);
-        let mut response = self.refuse(status, &message, exchange);
-        if let Some(seconds) = retry_after {
+        let bytes = self.route.dialect().error(refusal.status, &message, refusal.code.as_deref(), &self.request_id);
+        let mut response = self.reply(refusal.status, JSON, AnswerBody::whole(bytes, exchange));
+        if let Some(seconds) = refusal.retry_after {
             let seconds = HeaderValue::from(seconds);
             response.headers_mut().insert(RETRY_AFTER, seconds);
         }
         response
+    }
+
+    fn too_long(&self, exchange: Exchange) -> Response<AnswerBody> {
+        let bytes = self.route.context_window(&self.request_id);
+        self.reply(StatusCode::BAD_REQUEST, JSON, AnswerBody::whole(bytes, exchange))
     }
 
     fn not_found(&self, exchange: Exchange) -> Response<AnswerBody> {
@@ -206,7 +244,7 @@ impl<'a> Call<'a> {
 
     fn refuse(&self, status: StatusCode, message: &str, exchange: Exchange) -> Response<AnswerBody> {
         let dialect = self.route.dialect();
-        let bytes = dialect.error(status, message, &self.request_id);
+        let bytes = dialect.error(status, message, None, &self.request_id);
         self.reply(status, JSON, AnswerBody::whole(bytes, exchange))
     }
 

@@ -9,7 +9,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Poll},
 };
@@ -25,6 +25,8 @@ use tokio::{
 pub(super) struct Connection {
     is_reset: AtomicBool,
     order: Notify,
+    closing: Notify,
+    answered: AtomicU64,
 }
 
 impl Connection {
@@ -33,6 +35,21 @@ impl Connection {
     pub(super) fn reset(&self) {
         self.is_reset.store(true, Ordering::Release);
         self.order.notify_one();
+    }
+
+    /// Counts an answer, and returns how many there were with it.
+    pub(super) fn count(&self) -> u64 {
+        self.answered.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Orders the connection to take no further request, and to end with those that it has.
+    pub(super) fn close(&self) {
+        self.closing.notify_one();
+    }
+
+    /// Resolves once the connection shall take no further request.
+    pub(super) async fn close_ordered(&self) {
+        self.closing.notified().await;
     }
 
     /// True when this side broke the connection, so that its end is not taken for the peer's doing.

@@ -79,7 +79,7 @@ export class Mock extends Process {
 
   /** What arrived, oldest first; headers as pairs with names in lower case. */
   async requests() {
-    return (await fetch(`${this.url}/_mock/requests`)).json();
+    return (await (await fetch(`${this.url}/_mock/requests`)).json()).requests;
   }
 
   async forget() {

@@ -92,7 +92,7 @@ class Mock(Process):
     def requests(self):
         """What arrived, oldest first: method, path, headers (names in lower case) and body."""
         _, text = ask(f"{self.url}/_mock/requests")
-        return [Seen(each) for each in json.loads(text)]
+        return [Seen(each) for each in json.loads(text)["requests"]]
 
     def forget(self):
         ask(f"{self.url}/_mock/requests", "DELETE")
