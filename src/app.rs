@@ -19,11 +19,12 @@ use crate::cors::Cors;
 use crate::forever::forever;
 use crate::health::Readiness;
 use crate::limits::Limits;
-use crate::manage::Manage;
+use crate::manage::{Manage, Providers};
 use crate::metrics::Metrics;
 use crate::proxy::{Proxy, Relayed, Rules};
 use crate::route::RouteTable;
 use crate::scan::Scan;
+use crate::seal::{self, Seals};
 use crate::server::{self, Draining, Stop, Workers};
 use crate::store::{self, Store, StoreError};
 use crate::telemetry::{self, LogSink};
@@ -52,6 +53,8 @@ pub enum StartError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Upstreams(#[from] DirectoryError),
+    #[error("a tenant's own provider keys cannot be opened: {0}")]
+    Sealing(#[from] seal::KeyError),
     #[error("cannot listen on {address}: {error} (set {key})")]
     Listen { address: SocketAddr, key: &'static str, error: io::Error },
     #[error("a worker cannot be started: {0}")]
@@ -64,6 +67,8 @@ pub enum StartError {
 const FIRST_WORD_WAIT: Duration = Duration::from_secs(1);
 /// The config is read once, at the start.
 const GENERATION: u64 = 1;
+/// How often the measures of upstreams are brought up to the moment; scrapers come seldomer.
+const MEASURE_INTERVAL: Duration = Duration::from_secs(1);
 /// How often what was gathered beside the requests is written.
 const WRITE_INTERVAL: Duration = Duration::from_secs(2);
 
@@ -80,13 +85,16 @@ impl App {
     /// Starts everything with log lines going to `sink`.
     pub async fn start_with(config: Config, sink: LogSink) -> Result<App, StartError> {
         let view = config.view(GENERATION);
-        let directory = Arc::new(Directory::new(config.upstreams)?);
+        let seals = Arc::new(Seals::new(config.sealing)?);
+        let names = config.upstreams.upstreams.iter().map(|upstream| upstream.name.to_string()).collect();
+        let providers = Providers::new(seals.clone(), names);
         let store = store::open(&config.store).await?;
         let account_prefix = config.auth.session.as_ref().map(|session| session.prefix.clone());
         let metrics = Arc::new(Metrics::new());
+        let directory = Arc::new(Directory::new(config.upstreams, seals, metrics.clone())?);
         let stale_limit = config.store.stale_limit;
         let auth = Arc::new(Authenticator::new(config.auth.clone(), store.clone(), stale_limit, metrics.clone()));
-        let manage = Arc::new(Manage::new(store.clone(), &config.auth, Some(auth.clone())));
+        let manage = Arc::new(Manage::new(store.clone(), &config.auth, providers, Some(auth.clone())));
         let api = Api::new(manage.clone(), auth.clone(), config.admin.token, view);
         let listener = listen(config.server.listen, "server.listen").await?;
         let admin_listener = listen(config.admin.listen, "admin.listen").await?;
@@ -122,6 +130,8 @@ impl App {
             keep("following changes", (auth.clone(), heard, config.store.poll_interval), follow_changes),
             keep("looking up keys", auth.clone(), look_up_keys),
             keep("refreshing issuers", auth.clone(), refresh_issuers),
+            keep("checking upstreams", directory.clone(), check_upstreams),
+            keep("measuring upstreams", directory.clone(), measure_upstreams),
             keep("writing what was gathered", auth.clone(), write_gathered),
             spawn(serve_admin(admin_listener, readiness.clone(), metrics, api, draining)),
         ];
@@ -187,6 +197,10 @@ impl server::Service for Proxy {
     async fn serve(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Relayed> {
         self.handle(request, peer).await
     }
+
+    fn close_streams(&self) {
+        Proxy::close_streams(self);
+    }
 }
 
 fn proxies(rules: &Arc<Rules>, directory: &Arc<Directory>, count: usize) -> Result<Vec<Proxy>, http::Error> {
@@ -215,6 +229,19 @@ async fn look_up_keys(auth: Arc<Authenticator>) {
 /// Keeps the keys of outside issuers fresh.
 async fn refresh_issuers(auth: Arc<Authenticator>) {
     auth.jwt().refresh().await;
+}
+
+/// Asks upstreams for their health beside the requests.
+async fn check_upstreams(directory: Arc<Directory>) {
+    directory.watch_health().await;
+}
+
+async fn measure_upstreams(directory: Arc<Directory>) {
+    let mut interval = tokio::time::interval(MEASURE_INTERVAL);
+    loop {
+        interval.tick().await;
+        directory.measure();
+    }
 }
 
 /// Writes what was gathered beside the requests.

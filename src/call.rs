@@ -12,7 +12,7 @@ use crate::headers;
 use crate::policy::Permit;
 use crate::principal::Principal;
 use crate::prompt::{Prompt, Told};
-use crate::route::Dialect;
+use crate::route::{Dialect, Endpoint};
 
 /// A request that may go upstream. Only a `Permit` makes one.
 pub struct Call {
@@ -76,8 +76,17 @@ impl Call {
         self.permit.route().dialect
     }
 
+    pub fn endpoint(&self) -> Endpoint {
+        self.permit.route().endpoint
+    }
+
     pub fn model(&self) -> Option<&str> {
         self.prompt.model()
+    }
+
+    /// Whether the caller asked for a stream of events.
+    pub fn streams(&self) -> bool {
+        self.prompt.streams()
     }
 
     pub fn principal(&self) -> Option<&Arc<Principal>> {
@@ -107,6 +116,11 @@ impl Call {
             opaque: &principal.identity.opaque,
         });
         self.prompt.render(model, dialect, told.as_ref())
+    }
+
+    /// The body as the caller has it, with the scanner's edits, and without what the caller says of a principal.
+    pub fn body_to_translate(&self) -> Bytes {
+        self.prompt.render(None, self.dialect(), None)
     }
 }
 

@@ -21,7 +21,7 @@ use self::resolve::Resolver;
 use self::yaml::Tree;
 use crate::digest::hex;
 use crate::route::AppRoute;
-use crate::{admin, auth, cors, limits, prompt, scan, server, store, telemetry, upstream};
+use crate::{admin, auth, cors, limits, prompt, scan, seal, server, store, telemetry, upstream};
 
 /// Everything that a gate needs, resolved.
 #[derive(Clone)]
@@ -30,6 +30,7 @@ pub struct Config {
     pub admin: admin::Config,
     pub store: store::Config,
     pub auth: auth::Config,
+    pub sealing: seal::Config,
     pub trusted_peers: Vec<IpNet>,
     pub upstreams: upstream::Config,
     pub scan: scan::Config,
@@ -40,6 +41,15 @@ pub struct Config {
     pub routes: Vec<AppRoute>,
     /// SHA-256 of the file, the variables and the flags that it was read from, in hexadecimal digits.
     pub hash: String,
+}
+
+/// What commands on records need.
+pub struct Records {
+    pub store: store::Config,
+    pub auth: auth::Config,
+    pub sealing: seal::Config,
+    /// Names of the upstreams; none where the config has none.
+    pub upstreams: Vec<String>,
 }
 
 /// A config as it was found, decoded and not yet resolved.
@@ -99,9 +109,14 @@ impl Source {
     }
 
     /// What commands on tenants and keys need; mistakes elsewhere do not stop them.
-    pub fn store(self) -> Result<(store::Config, auth::Config), Mistakes> {
-        let resolve = |resolver: &mut Resolver<'_>| (resolver.store(), resolver.auth());
-        self.resolve(resolve).map(|(parts, _)| parts)
+    pub fn records(self) -> Result<Records, Mistakes> {
+        let resolve = |resolver: &mut Resolver<'_>| Records {
+            store: resolver.store(),
+            auth: resolver.auth(),
+            sealing: resolver.sealing(),
+            upstreams: resolver.upstream_names(),
+        };
+        self.resolve(resolve).map(|(records, _)| records)
     }
 
     /// Where the admin listener is.

@@ -25,6 +25,8 @@ pub const X_WARDGATE_UPSTREAM: HeaderName = HeaderName::from_static("x-wardgate-
 pub const X_WARDGATE_ATTEMPTS: HeaderName = HeaderName::from_static("x-wardgate-attempts");
 /// Tells an upstream the categories that were found in a flagged prompt.
 pub const X_WARDGATE_SCAN: HeaderName = HeaderName::from_static("x-wardgate-scan");
+/// What of a translated request the upstream has no word for, and changes no more than the cost.
+pub const X_WARDGATE_LEFT_OUT: HeaderName = HeaderName::from_static("x-wardgate-left-out");
 /// Server Timing (W3C), section 3.
 pub const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 /// Tells the official SDKs whether to try again.
@@ -181,6 +183,16 @@ pub fn strip_values_holding(headers: &mut HeaderMap, secret: &[u8]) {
     for name in found {
         headers.remove(name);
     }
+}
+
+/// Takes out every header whose name begins so.
+pub fn remove_prefixed(headers: &mut HeaderMap, prefix: &str) {
+    remove_where(headers, |name| name.as_str().starts_with(prefix));
+}
+
+/// Those of these names alone.
+pub fn only(headers: &HeaderMap, names: &[HeaderName]) -> HeaderMap {
+    headers.iter().filter(|(name, _)| names.contains(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 fn remove_where(headers: &mut HeaderMap, unwanted: impl Fn(&HeaderName) -> bool) {

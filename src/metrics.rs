@@ -1,5 +1,6 @@
 //! What is measured, and how it is told to Prometheus. Numbers alone: no tenant, no key and no address is a label.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
@@ -19,6 +20,10 @@ pub struct Metrics {
     store_confirmed: Gauge<f64, AtomicU64>,
     key_lookups: Counter,
     cached_entries: Gauge,
+    upstream_attempts: Family<AttemptLabels, Counter>,
+    upstream_shut: Family<TargetLabels, Gauge>,
+    retries_refused: Counter,
+    hedges: Counter,
 }
 
 /// How the process learns that something has changed.
@@ -46,6 +51,58 @@ impl EncodeLabelValue for FeedMode {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct FeedLabels {
     mode: FeedMode,
+}
+
+/// A number that only grows.
+pub struct Count(Counter);
+
+impl Count {
+    pub fn add(&self) {
+        self.0.inc();
+    }
+}
+
+/// How an attempt at an upstream ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AttemptOutcome {
+    /// With an answer that went to the caller, whatever it says.
+    Answered,
+    /// With a status that counts as a failure, or an error as a stream's first event.
+    Failed,
+    /// With 429 and the wish to be left alone.
+    RateLimited,
+    /// With no connection, or one that broke before an answer.
+    Unreachable,
+    Timeout,
+    /// With an answer that broke off behind its first content.
+    Broken,
+}
+
+impl EncodeLabelValue for AttemptOutcome {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let word = match self {
+            AttemptOutcome::Answered => "answered",
+            AttemptOutcome::Failed => "failed",
+            AttemptOutcome::RateLimited => "rate_limited",
+            AttemptOutcome::Unreachable => "unreachable",
+            AttemptOutcome::Timeout => "timeout",
+            AttemptOutcome::Broken => "broken",
+        };
+        word.encode(encoder)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AttemptLabels {
+    upstream: Arc<str>,
+    outcome: AttemptOutcome,
+}
+
+/// A model of the config's, or none for all that it does not name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TargetLabels {
+    upstream: Arc<str>,
+    model: String,
 }
 
 /// The two texts that scrapers read.
@@ -81,7 +138,57 @@ impl Metrics {
         let cached_entries = Gauge::default();
         let help = "Answers of authentication that are cached, good and bad together";
         registry.register("auth_cached_entries", help, cached_entries.clone());
-        Metrics { registry, revocation_lag, store_up, store_feed, store_confirmed, key_lookups, cached_entries }
+        let upstream_attempts = Family::default();
+        let help = "Attempts at upstreams, by how they ended; one that broke later is counted once more";
+        registry.register("upstream_attempts", help, upstream_attempts.clone());
+        let upstream_shut = Family::default();
+        let help = "Whether a target is left alone because it failed or asked for it";
+        registry.register("upstream_shut", help, upstream_shut.clone());
+        let retries_refused = Counter::default();
+        let help = "Failures that were not followed by another attempt for want of retry budget";
+        registry.register("upstream_retries_refused", help, retries_refused.clone());
+        let hedges = Counter::default();
+        registry.register(
+            "upstream_hedges",
+            "Second targets that were asked because the first was late",
+            hedges.clone(),
+        );
+        Metrics {
+            registry,
+            revocation_lag,
+            store_up,
+            store_feed,
+            store_confirmed,
+            key_lookups,
+            cached_entries,
+            upstream_attempts,
+            upstream_shut,
+            retries_refused,
+            hedges,
+        }
+    }
+
+    pub fn attempted(&self, upstream: &Arc<str>, outcome: AttemptOutcome) {
+        self.count_of(upstream, outcome).add();
+    }
+
+    /// For whoever counts too often to look it up each time.
+    pub fn count_of(&self, upstream: &Arc<str>, outcome: AttemptOutcome) -> Count {
+        let labels = AttemptLabels { upstream: upstream.clone(), outcome };
+        Count(self.upstream_attempts.get_or_create(&labels).clone())
+    }
+
+    pub fn upstream_shut(&self, upstream: &Arc<str>, model: &str, shut: bool) {
+        let labels = TargetLabels { upstream: upstream.clone(), model: model.to_owned() };
+        self.upstream_shut.get_or_create(&labels).set(i64::from(shut));
+    }
+
+    pub fn refused_a_retry(&self) {
+        self.retries_refused.inc();
+    }
+
+    pub fn hedged(&self) {
+        self.hedges.inc();
     }
 
     /// A change was acted on so long after it was made.

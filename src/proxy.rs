@@ -1,5 +1,7 @@
 //! The life of a request: `serve` decides, and is all `?`; `handle` answers and records.
 
+mod answers;
+
 use std::net::{IpAddr, SocketAddr};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -13,22 +15,24 @@ use http_body::Body;
 use ipnet::IpNet;
 use uuid::Uuid;
 
+use self::answers::{Answers, Late};
 use crate::account::Account;
 use crate::auth::{Authenticator, Presented};
 use crate::call::{Call, Trace};
-use crate::cors::{self, Cors};
+use crate::cors::Cors;
 use crate::headers::{self, Claimed};
 use crate::health::{self, Readiness};
 use crate::limits::{Limits, Slot};
-use crate::meter::{Answer, Relay, is_event_stream};
+use crate::meter::{Answer, Closing, Guard, interrupted};
 use crate::policy;
 use crate::principal::Principal;
 use crate::prompt::{self, Prompt};
-use crate::rejection::{self, Rejection};
+use crate::rejection::Rejection;
 use crate::route::{Dialect, Endpoint, Route, RouteTable};
 use crate::scan::Scan;
+use crate::sse::Protocol;
 use crate::telemetry::{self, LogSink, RequestLog};
-use crate::upstream::{Reply, ReplyBody, Upstreams};
+use crate::upstream::{Catalogue, Reply, ReplyBody, Report, UpstreamError, Upstreams};
 
 /// Everything that decides over requests, shared by all workers.
 pub struct Rules {
@@ -49,7 +53,9 @@ pub struct Rules {
 /// One worker's pipeline.
 pub struct Proxy {
     rules: Arc<Rules>,
-    upstreams: Upstreams,
+    upstreams: Arc<Upstreams>,
+    /// Ends the streams of this worker.
+    closing: Closing,
 }
 
 /// A model's name is the client's text: no more of it is logged.
@@ -63,6 +69,16 @@ pub type Relayed = Answer<ReplyBody, Held>;
 pub struct Held {
     _slot: Slot,
     principal: Option<Arc<Principal>>,
+    /// Once an upstream has answered.
+    report: Option<Report>,
+}
+
+impl Guard for Held {
+    fn upstream_failed(&self) {
+        if let Some(report) = &self.report {
+            report.broke();
+        }
+    }
 }
 
 /// Where a request comes from, read before its spoofed headers are taken out.
@@ -80,12 +96,20 @@ struct Origin {
 enum Served {
     /// From us: a health answer, a preflight's, or an account's.
     Here(Response<Bytes>),
-    Relayed(Reply, Held),
+    /// From an upstream.
+    Relayed(Box<Reply>, Held),
+    /// From an upstream that is still to be found.
+    Late(Late),
 }
 
 impl Proxy {
     pub fn new(rules: Arc<Rules>, upstreams: Upstreams) -> Proxy {
-        Proxy { rules, upstreams }
+        Proxy { rules, upstreams: Arc::new(upstreams), closing: Closing::default() }
+    }
+
+    /// Ends every stream of events that is still on its way, each with an event that says so.
+    pub fn close_streams(&self) {
+        self.closing.close();
     }
 
     /// Answers a request, whatever becomes of it, and writes its line in the log.
@@ -100,10 +124,12 @@ impl Proxy {
         let origin = parts.headers.get(header::ORIGIN).cloned();
         // A defect ends its own request and no other (promise R45).
         let serving = AssertUnwindSafe(self.serve(parts, body, peer, &trace, &mut log)).catch_unwind().await;
+        let answers = Answers { log, dialect, closing: self.closing.clone() };
         let mut response = match serving.unwrap_or_else(|_| Err(Rejection::internal())) {
-            Ok(Served::Relayed(reply, held)) => relay(reply, held, log, dialect),
-            Ok(Served::Here(response)) => answer(response, log),
-            Err(rejection) => refuse(&rejection, log, dialect),
+            Ok(Served::Relayed(reply, held)) => answers.relay(*reply, held),
+            Ok(Served::Late(late)) => answers.wait(late),
+            Ok(Served::Here(response)) => answers.own(response),
+            Err(rejection) => answers.refuse(&rejection),
         };
         let headers = response.headers_mut();
         self.rules.cors.decorate(headers, origin.as_ref());
@@ -162,8 +188,51 @@ impl Proxy {
         if let Some(told) = verdict.header() {
             call.tell(headers::X_WARDGATE_SCAN, told);
         }
-        let reply = self.upstreams.send(&call).await.inspect_err(|error| error.record(log))?;
-        Ok(Served::Relayed(reply, Held { _slot: slot, principal: call.principal().cloned() }))
+        if let Some(answer) = self.models(&call)? {
+            return Ok(Served::Here(answer));
+        }
+        let held = Held { _slot: slot, principal: call.principal().cloned(), report: None };
+        self.send(call, held, log).await
+    }
+
+    /// Sends the call. A stream whose first content is late begins without it, so that its client hears that somebody
+    /// is there.
+    async fn send(&self, call: Call, held: Held, log: &mut RequestLog) -> Result<Served, Rejection> {
+        let keep_alive = self.upstreams.keep_alive();
+        // What an app of one's own answers to such a call is not known.
+        let protocol = Protocol::of(call.endpoint()).filter(|_| call.streams() && !keep_alive.is_zero());
+        if protocol.is_none() {
+            let reply = self.upstreams.send(&call).await.inspect_err(|error| error.record(log))?;
+            return Ok(Served::Relayed(Box::new(reply), held));
+        }
+        let mut sending = self.upstreams.clone().dispatch(call);
+        let sent = tokio::select! {
+            biased;
+            sent = tokio::time::timeout(keep_alive, &mut sending) => sent,
+            // Nothing was said yet, so that it can be said by a status.
+            _ = interrupted(None, self.closing.clone()) => return Err(Rejection::shutting_down()),
+        };
+        match sent {
+            Ok(sent) => Ok(Served::Relayed(Box::new(sent.inspect_err(|error| error.record(log))?), held)),
+            Err(_) => Ok(Served::Late(Late { sending, held, protocol, keep_alive })),
+        }
+    }
+
+    /// The answer to a question for models, where config or tenant say what there is.
+    fn models(&self, call: &Call) -> Result<Option<Response<Bytes>>, UpstreamError> {
+        if call.endpoint() != Endpoint::Models {
+            return Ok(None);
+        }
+        let json = |body| {
+            let mut response = Response::new(body);
+            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            response
+        };
+        Ok(match self.upstreams.models(call) {
+            Catalogue::Listed(body) => Some(json(body)),
+            Catalogue::Unknown => return Err(UpstreamError::UnknownModel),
+            Catalogue::Theirs => None,
+        })
     }
 
     fn log(&self, parts: &Parts, trace: &Trace, peer: SocketAddr) -> Box<RequestLog> {
@@ -206,54 +275,4 @@ impl Origin {
         let word = Some(&self.claimed).filter(|_| self.believed);
         Presented { headers, peer: self.client, word, certificate: None }
     }
-}
-
-/// Passes an upstream's answer on. The log's line is written when its last byte has gone.
-fn relay(mut reply: Reply, held: Held, mut log: Box<RequestLog>, dialect: Dialect) -> Response<Relayed> {
-    reply.record(&mut log);
-    let headers = tell_upstream(&mut reply, &log);
-    let Reply { status, body, idle_timeout, .. } = reply;
-    let id = log.line.request_id.clone();
-    let error_event = move |broken| rejection::error_event(broken, dialect, &id);
-    let revocable = held.principal.as_ref().map(|principal| principal.ended.clone());
-    let relay = Relay::new(body, &headers, idle_timeout, held, revocable.as_ref(), log, error_event);
-    let mut response = Response::new(Answer::Relayed(Box::new(relay)));
-    *response.status_mut() = status;
-    *response.headers_mut() = headers;
-    response
-}
-
-/// Who answered, at which attempt, and how much of the time until the first byte was ours.
-fn tell_upstream(reply: &mut Reply, log: &RequestLog) -> HeaderMap {
-    let mut headers = std::mem::take(&mut reply.headers);
-    cors::strip(&mut headers);
-    // A stream that breaks ends in one more event than was announced.
-    if is_event_stream(&headers) {
-        headers.remove(header::CONTENT_LENGTH);
-    }
-    if let Ok(name) = HeaderValue::from_str(&reply.upstream) {
-        headers.insert(headers::X_WARDGATE_UPSTREAM, name);
-    }
-    headers.insert(headers::X_WARDGATE_ATTEMPTS, HeaderValue::from(reply.attempts));
-    let own = log.started.elapsed().saturating_sub(reply.waited).as_secs_f64() * 1e3;
-    if let Ok(timing) = HeaderValue::from_str(&format!("wardgate;dur={own:.3}")) {
-        headers.append(headers::SERVER_TIMING, timing);
-    }
-    headers
-}
-
-fn answer(response: Response<Bytes>, mut log: Box<RequestLog>) -> Response<Relayed> {
-    log.line.status = response.status().as_u16();
-    response.map(|body| Answer::own(body, log))
-}
-
-fn refuse(rejection: &Rejection, mut log: Box<RequestLog>, dialect: Dialect) -> Response<Relayed> {
-    log.line.status = rejection.status.as_u16();
-    log.line.refusal = Some(rejection.code);
-    log.line.cause.clone_from(&rejection.cause);
-    let body = rejection.body(dialect, &log.line.request_id);
-    let mut response = Response::new(Answer::own(body, log));
-    *response.status_mut() = rejection.status;
-    *response.headers_mut() = rejection.headers();
-    response
 }

@@ -3,6 +3,7 @@
 //! Each room's errors are matched here without a wildcard, so that a new variant asks for its status. What a client
 //! reads is fixed and small and names what a caller can mend; the cause goes to the log.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,6 +23,7 @@ use crate::policy::PolicyError;
 use crate::prompt::PromptError;
 use crate::route::{Dialect, RouteError};
 use crate::scan::Blocked;
+use crate::sse::Protocol;
 use crate::tenant::TenantStatus;
 use crate::upstream::UpstreamError;
 
@@ -45,6 +47,8 @@ enum Retry {
     /// The answer would be the same: without this, Claude Code sends a refused request eleven times.
     Never,
     After(Duration),
+    /// The official SDKs are told in a word of their own whether they would wait that long.
+    AgainAfter(Duration),
 }
 
 /// A store that failed is often back within this.
@@ -52,6 +56,9 @@ const RETRY_UNAVAILABLE: Duration = Duration::from_secs(1);
 
 /// Long enough for the hashes that wait to be done.
 const RETRY_THROTTLED: Duration = Duration::from_secs(1);
+
+/// The official SDKs wait no longer than this, and would come back too early.
+const RETRY_WAIT_MAX: Duration = Duration::from_secs(60);
 
 impl Rejection {
     fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Rejection {
@@ -64,6 +71,10 @@ impl Rejection {
 
     fn retry_after(self, span: Duration) -> Rejection {
         Rejection { retry: Retry::After(span), ..self }
+    }
+
+    fn again_after(self, span: Duration) -> Rejection {
+        Rejection { retry: Retry::AgainAfter(span), ..self }
     }
 
     fn because(self, cause: impl std::fmt::Display) -> Rejection {
@@ -97,6 +108,12 @@ impl Rejection {
             .final_()
     }
 
+    /// The process ends before an upstream has answered.
+    pub fn shutting_down() -> Rejection {
+        let message = "The gate is shutting down. Ask again.";
+        Rejection::new(StatusCode::SERVICE_UNAVAILABLE, "shutting_down", message).retry_after(RETRY_UNAVAILABLE)
+    }
+
     /// What a caller can mend, in a sentence.
     pub fn message(&self) -> &str {
         &self.message
@@ -105,6 +122,11 @@ impl Rejection {
     /// The body, in the dialect that the caller reads.
     pub fn body(&self, dialect: Dialect, request_id: &str) -> Bytes {
         error_json(dialect, self.status, self.code, &self.message, request_id)
+    }
+
+    /// The refusal of a stream that has begun already.
+    pub fn event(&self, speech: &Speech) -> Bytes {
+        speech.event(self.status, self.code, &self.message, 0)
     }
 
     pub fn headers(&self) -> HeaderMap {
@@ -118,13 +140,21 @@ impl Rejection {
             Retry::Never => {
                 headers.insert(X_SHOULD_RETRY, HeaderValue::from_static("false"));
             }
-            Retry::After(span) => {
-                insert_number(&mut headers, header::RETRY_AFTER, span.as_secs().max(1));
-                insert_number(&mut headers, RETRY_AFTER_MS, u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
+            Retry::After(span) => insert_wait(&mut headers, span),
+            Retry::AgainAfter(span) => {
+                let word = if span <= RETRY_WAIT_MAX { "true" } else { "false" };
+                headers.insert(X_SHOULD_RETRY, HeaderValue::from_static(word));
+                insert_wait(&mut headers, span);
             }
         }
         headers
     }
+}
+
+/// Whole seconds, and never too few of them.
+fn insert_wait(headers: &mut HeaderMap, span: Duration) {
+    insert_number(headers, header::RETRY_AFTER, (span.as_secs_f64().ceil() as u64).max(1));
+    insert_number(headers, RETRY_AFTER_MS, u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
 }
 
 fn insert_number(headers: &mut HeaderMap, name: HeaderName, number: u64) {
@@ -140,22 +170,73 @@ fn challenge(code: &str) -> HeaderValue {
     HeaderValue::from_static(challenge)
 }
 
-/// The event that ends a broken stream.
-pub fn error_event(broken: Broken, dialect: Dialect, request_id: &str) -> Bytes {
+/// In whose words a stream is told that it failed.
+pub struct Speech {
+    pub protocol: Option<Protocol>,
+    /// Of the caller, where the stream has no rules that are known.
+    pub dialect: Dialect,
+    pub request_id: Arc<str>,
+}
+
+/// The event that ends a broken stream, numbered as the streams of OpenAI's responses are.
+pub fn error_event(broken: Broken, speech: &Speech, number: u64) -> Bytes {
     let (status, code) = match broken {
         Broken::Reset => (StatusCode::BAD_GATEWAY, "upstream_interrupted"),
+        Broken::Truncated => (StatusCode::BAD_GATEWAY, "upstream_truncated"),
         Broken::Stalled => (StatusCode::GATEWAY_TIMEOUT, "upstream_stalled"),
         Broken::Revoked => (StatusCode::UNAUTHORIZED, "credential_revoked"),
+        Broken::ShuttingDown => (StatusCode::SERVICE_UNAVAILABLE, "shutting_down"),
     };
     let message = match broken {
         Broken::Reset => "The provider broke off the answer. What was sent before is all there is.",
+        Broken::Truncated => "The provider ended the answer before it was whole. What was sent before is all there is.",
         Broken::Stalled => "The provider went silent. What was sent before is all there is.",
         Broken::Revoked => "The credential was revoked. What was sent before is all there is.",
+        Broken::ShuttingDown => "The gate is shutting down. What was sent before is all there is. Ask again.",
     };
-    let json = error_json(dialect, status, code, message, request_id);
-    // Anthropic's clients tell an error by the event's name, OpenAI's by the `error` in its data.
-    let head: &[u8] = if dialect == Dialect::Anthropic { b"event: error\ndata: " } else { b"data: " };
-    Bytes::from([head, &json, b"\n\n"].concat())
+    speech.event(status, code, message, number)
+}
+
+/// The event by which a stream that had begun without an answer is told that the upstream refused.
+pub fn upstream_refused(status: StatusCode, message: Option<&str>, speech: &Speech) -> Bytes {
+    let message = message.unwrap_or("The provider refused the request.");
+    speech.event(status, "upstream_refused", message, 0)
+}
+
+impl Speech {
+    fn event(&self, status: StatusCode, code: &str, message: &str, number: u64) -> Bytes {
+        let dialect = match self.protocol {
+            Some(Protocol::Responses) => return responses_error_event(status, code, message, number),
+            Some(Protocol::Messages) => Dialect::Anthropic,
+            Some(Protocol::ChatCompletions | Protocol::Completions) => Dialect::OpenAi,
+            None => self.dialect,
+        };
+        let json = error_json(dialect, status, code, message, &self.request_id);
+        // Anthropic's clients tell an error by the event's name, OpenAI's by the `error` in its data.
+        let head: &[u8] = if dialect == Dialect::Anthropic { b"event: error\ndata: " } else { b"data: " };
+        Bytes::from([head, &json, b"\n\n"].concat())
+    }
+}
+
+/// OpenAI describes an error in a response's stream with its parts beside `type`, and sends it with them inside `error`,
+/// which is what its packages for Python and Node raise. Here it has both.
+fn responses_error_event(status: StatusCode, code: &str, message: &str, number: u64) -> Bytes {
+    let error = OpenAiDetail { message, r#type: openai_type(status), param: None, code };
+    let event =
+        ResponsesError { r#type: "error", code, message, param: None, sequence_number: number, error, detail: message };
+    let json = serde_json::to_vec(&event).expect("plain text fields always serialise");
+    Bytes::from([&b"event: error\ndata: "[..], &json, b"\n\n"].concat())
+}
+
+#[derive(Serialize)]
+struct ResponsesError<'a> {
+    r#type: &'a str,
+    code: &'a str,
+    message: &'a str,
+    param: Option<&'a str>,
+    sequence_number: u64,
+    error: OpenAiDetail<'a>,
+    detail: &'a str,
 }
 
 #[derive(Serialize)]
@@ -404,7 +485,9 @@ impl From<ManageError> for Rejection {
             ManageError::Repeated => told(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused"),
             ManageError::Unavailable(error) => Rejection::unavailable(error),
             ManageError::Hashing(error) => Rejection::from(error.clone()),
-            ManageError::Token(_) | ManageError::Key(_) => Rejection::internal().because(&error),
+            ManageError::Token(_) | ManageError::Key(_) | ManageError::Sealing(_) => {
+                Rejection::internal().because(&error)
+            }
         }
     }
 }
@@ -467,11 +550,31 @@ impl From<UpstreamError> for Rejection {
                 StatusCode::NOT_FOUND,
                 "no_upstream",
                 format!(
-                    "No provider that is configured here speaks the {} dialect for this request.",
+                    "No provider that is configured here takes this kind of request in the {} dialect.",
                     dialect.as_str()
                 ),
             )
             .final_(),
+            UpstreamError::UnknownModel => {
+                let message = "There is no model of this name. GET /v1/models lists those there are.";
+                Rejection::new(StatusCode::NOT_FOUND, "model_not_found", message).final_()
+            }
+            UpstreamError::Untranslatable(what) => {
+                let message = format!("No provider for this request can take it: {what}.");
+                Rejection::new(StatusCode::BAD_REQUEST, "not_translatable", message).final_()
+            }
+            UpstreamError::AllShut { opens_after } => {
+                let message = "Every provider for this request has failed lately and is left alone for a while.";
+                Rejection::new(StatusCode::SERVICE_UNAVAILABLE, "upstreams_shut", message)
+                    .again_after(*opens_after)
+                    .because(&error)
+            }
+            UpstreamError::Sealed(_) => {
+                let message = "The tenant's own provider key cannot be used right now.";
+                Rejection::new(StatusCode::SERVICE_UNAVAILABLE, "provider_key_unavailable", message)
+                    .retry_after(RETRY_UNAVAILABLE)
+                    .because(&error)
+            }
             UpstreamError::Unreachable { .. } => {
                 let message = "No provider for this request could be reached.";
                 Rejection::new(StatusCode::BAD_GATEWAY, "upstream_unreachable", message).because(&error)

@@ -132,10 +132,12 @@ pub enum Outcome {
     Complete,
     /// The client left before the answer was whole.
     ClientClosed,
-    /// The upstream broke off after its first byte.
+    /// The upstream broke off after its first byte, or told of a failure of its own.
     UpstreamFailed,
     /// The credential was revoked while the answer streamed.
     Revoked,
+    /// The process ended while the answer streamed.
+    ShutDown,
 }
 
 /// The word for a credential that proved its principal.

@@ -1,11 +1,13 @@
 //! A tenant: who a request is charged to, kept apart from every other.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::scopes::{Models, Scopes};
+use crate::seal::Sealed;
 
 /// A tenant as the store holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +39,24 @@ pub struct TenantPolicy {
     /// The models that the tenant may use, whatever its keys say.
     #[serde(default, skip_serializing_if = "Models::are_all")]
     pub models: Models,
+    /// What names of models stand for to this tenant, in place of what the config says.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub targets: BTreeMap<String, Vec<TenantTarget>>,
+    /// Whether a second upstream may be asked while the first one is late.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hedging: bool,
+    /// The tenant's own credentials at providers, by the upstream's name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub provider_keys: BTreeMap<String, Sealed>,
+}
+
+/// An upstream by its name, and its name for the model; the one that was asked for where there is none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TenantTarget {
+    pub upstream: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
 }
 
 /// What happens to a prompt in which the scanner finds something.

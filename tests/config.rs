@@ -124,6 +124,7 @@ fn write_whole(directory: &TempDir) -> PathBuf {
         "wardgate-jwt-secret-old",
         "wardgate-admin-token",
         "wardgate-store-password",
+        "wardgate-sealing-2",
     ] {
         std::fs::write(at.join(name), SECRET).unwrap();
     }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::conditions::IfNoneMatch;
-use crate::manage::{KeyView, Listed, NewKeyView, TenantView, UserView};
+use crate::manage::{KeyView, Listed, NewKeyView, ProviderKeysView, TenantView, UserView};
 
 /// Something that has a version.
 pub(super) trait Versioned: Serialize {
@@ -16,6 +16,12 @@ pub(super) trait Versioned: Serialize {
 }
 
 impl Versioned for TenantView {
+    fn version(&self) -> u64 {
+        self.version
+    }
+}
+
+impl Versioned for ProviderKeysView {
     fn version(&self) -> u64 {
         self.version
     }

@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 use super::gate::GateView;
 use super::operator::Operator;
 use super::problem::Problem;
-use super::{document, gate, keys, tenants, tokens, users};
+use super::{document, gate, keys, provider_keys, tenants, tokens, users};
 use crate::auth::Authenticator;
 use crate::manage::Manage;
 use crate::secret::Secret;
@@ -70,6 +70,8 @@ fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::with_openapi(document::base())
         .routes(routes!(tenants::list_tenants, tenants::create_tenant))
         .routes(routes!(tenants::get_tenant, tenants::update_tenant, tenants::delete_tenant))
+        .routes(routes!(provider_keys::list_provider_keys))
+        .routes(routes!(provider_keys::set_provider_key, provider_keys::remove_provider_key))
         .routes(routes!(keys::list_keys, keys::create_key))
         .routes(routes!(keys::get_key, keys::update_key, keys::revoke_key))
         .routes(routes!(keys::rotate_key))

@@ -11,6 +11,7 @@ mod gate;
 mod keys;
 mod operator;
 mod problem;
+mod provider_keys;
 mod request;
 mod tenants;
 mod tokens;

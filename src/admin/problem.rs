@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use crate::auth::jwt::mint::MintError;
 use crate::manage::{ManageError, RowMistake};
 use crate::rejection::Rejection;
+use crate::seal::SealError;
 
 /// A refusal.
 #[derive(Debug)]
@@ -151,6 +152,7 @@ impl From<ManageError> for Problem {
                 Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", detail)
             }
             ManageError::Token(error) => token_problem(error),
+            ManageError::Sealing(error) => sealing_problem(&error),
             ManageError::Unavailable(error) => Problem::unavailable(&error),
             ManageError::Key(error) => Problem::unavailable(&error),
             ManageError::Hashing(error) => Problem::from(Rejection::from(error)),
@@ -164,6 +166,14 @@ fn token_problem(error: MintError) -> Problem {
         MintError::NoSecret => Problem::new(StatusCode::CONFLICT, "no_signing_secret", error.to_string()),
         MintError::ExpiryRequired => Problem::invalid("expires_in", error.to_string()),
         MintError::Algorithm => Problem::new(StatusCode::CONFLICT, "algorithm_not_allowed", error.to_string()),
+    }
+}
+
+/// Only that there is no key can be mended, by the config.
+fn sealing_problem(error: &SealError) -> Problem {
+    match error {
+        SealError::NoKey => Problem::new(StatusCode::CONFLICT, "no_sealing_key", format!("Not done: {error}.")),
+        SealError::Unopened | SealError::Random => Problem::unavailable(error),
     }
 }
 

@@ -1,5 +1,7 @@
 //! `/admin/v1/tenants`.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::response::Response;
 use serde::Deserialize;
@@ -13,7 +15,7 @@ use super::problem::Problem;
 use super::request::{Asked, Id, IdempotencyKey, Nothing, Paging, Said, models, present, scopes};
 use crate::manage::{ChangeTenant, CreateTenant, ScanModeView, TenantView, schema};
 use crate::scopes::{Models, Scopes};
-use crate::tenant::{ScanMode, Slug, TenantPolicy, TenantStatus};
+use crate::tenant::{ScanMode, Slug, TenantPolicy, TenantStatus, TenantTarget};
 
 /// A tenant to be made; it begins active
 #[derive(Deserialize, ToSchema)]
@@ -33,6 +35,11 @@ pub(super) struct NewTenant {
     scopes: Option<Vec<String>>,
     #[schema(schema_with = schema::models_or_null)]
     models: Option<Vec<String>>,
+    /// What names of models stand for, in place of what the config says
+    #[schema(schema_with = schema::targets_or_null)]
+    targets: Option<BTreeMap<String, Vec<Target>>>,
+    /// Whether a second upstream may be asked while the first one is late
+    hedging: Option<bool>,
 }
 
 /// What changes in a tenant; what is left out stays
@@ -52,6 +59,26 @@ pub(super) struct TenantChange {
     scopes: Option<Option<Vec<String>>>,
     #[schema(schema_with = schema::models_or_null)]
     models: Option<Vec<String>>,
+    #[schema(schema_with = schema::changed_targets_or_null)]
+    targets: Option<BTreeMap<String, Option<Vec<Target>>>>,
+    /// Whether a second upstream may be asked while the first one is late
+    hedging: Option<bool>,
+}
+
+/// serde would take a list of values for the fields in their order; a map of them it does not.
+#[derive(Deserialize)]
+#[serde(try_from = "serde_json::Map<String, serde_json::Value>")]
+struct Target(TenantTarget);
+
+impl TryFrom<serde_json::Map<String, serde_json::Value>> for Target {
+    type Error = &'static str;
+
+    fn try_from(fields: serde_json::Map<String, serde_json::Value>) -> Result<Target, &'static str> {
+        let target = serde_json::from_value(serde_json::Value::Object(fields));
+        target
+            .map(Target)
+            .map_err(|_| "a target is an upstream and, where it is another than the one asked for, a model")
+    }
 }
 
 /// Whether its requests pass
@@ -92,12 +119,17 @@ pub(super) async fn create_tenant(
     _: Asked<Nothing>,
     body: Said<NewTenant>,
 ) -> Result<Response, Problem> {
-    let NewTenant { name, slug, db_schema_name, scan_mode, scopes: ceiling, models: names } = body.said;
+    let NewTenant { name, slug, db_schema_name, scan_mode, scopes: ceiling, models: names, targets, hedging } =
+        body.said;
     let slug = slug.map(|text| Slug::parse(&text)).transpose();
+    let targets = targets.unwrap_or_default().into_iter().map(|(name, listed)| (name, plain(listed)));
     let policy = TenantPolicy {
         scan_mode,
         scopes: ceiling.map(scopes).transpose()?,
         models: names.map_or(Ok(Models::All), models)?,
+        targets: targets.collect(),
+        hedging: hedging.unwrap_or_default(),
+        ..TenantPolicy::default()
     };
     let slug = slug.map_err(|error| Problem::invalid("slug", error.to_string()))?;
     let new = CreateTenant { name, slug, db_schema_name, policy };
@@ -171,6 +203,19 @@ impl TenantChange {
             TenantStanding::Suspended => TenantStatus::Suspended,
         });
         let models = self.models.map(models).transpose()?;
-        Ok(ChangeTenant { name: self.name, scan_mode: self.scan_mode, scopes: ceiling, models, status })
+        let targets = self.targets.unwrap_or_default().into_iter().map(|(name, listed)| (name, listed.map(plain)));
+        Ok(ChangeTenant {
+            name: self.name,
+            scan_mode: self.scan_mode,
+            scopes: ceiling,
+            models,
+            targets: targets.collect(),
+            hedging: self.hedging,
+            status,
+        })
     }
+}
+
+fn plain(targets: Vec<Target>) -> Vec<TenantTarget> {
+    targets.into_iter().map(|target| target.0).collect()
 }

@@ -1,8 +1,12 @@
 //! `wardgate check`: everything that starting would find wrong, without starting.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::CliError;
+use crate::app::StartError;
+use crate::metrics::Metrics;
+use crate::seal::Seals;
 use crate::upstream::Directory;
 
 pub(crate) fn run(config: Option<PathBuf>) -> Result<(), CliError> {
@@ -11,7 +15,8 @@ pub(crate) fn run(config: Option<PathBuf>) -> Result<(), CliError> {
         eprintln!("warning: {warning}");
     }
     let upstreams = config.upstreams.upstreams.len();
-    let directory = Directory::new(config.upstreams).map_err(crate::app::StartError::from)?;
+    let seals = Arc::new(Seals::new(config.sealing).map_err(StartError::from)?);
+    let directory = Directory::new(config.upstreams, seals, Arc::new(Metrics::new())).map_err(StartError::from)?;
     drop(directory);
     eprintln!("the config is good: {upstreams} upstream(s), listening on {}", config.server.listen);
     Ok(())

@@ -91,7 +91,7 @@ fn overrides(args: &DevArgs, temporary: &Temporary, providers: &Providers) -> Re
         // JSON is YAML, and quotes whatever a path holds.
         set(&["auth", "jwt", "secrets"], json!([{ "file": secret }]).to_string(), "dev"),
         set(&["upstreams"], providers.upstreams().to_string(), "dev"),
-        set(&["models"], "[]".into(), "dev"),
+        set(&["models"], providers.models().to_string(), "dev"),
         set(&["telemetry", "format"], "text".into(), "dev"),
         // The page tells what starts; events are for what goes wrong.
         set(&["telemetry", "level"], "warn".into(), "dev"),

@@ -5,10 +5,12 @@ mod check;
 mod completions;
 mod dev;
 mod healthcheck;
+mod input;
 mod key;
 mod migrate;
 pub mod mock;
 mod output;
+mod provider_key;
 mod scan;
 mod schema;
 mod serve;
@@ -19,13 +21,14 @@ mod user;
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 
 use crate::app::StartError;
-use crate::auth;
-use crate::config::{Mistakes, Override, Source};
-use crate::manage::{Manage, ManageError};
+use crate::config::{Mistakes, Override, Records, Source};
+use crate::manage::{Manage, ManageError, Providers};
+use crate::seal::{self, Seals};
 use crate::store::{self, StoreError};
 
 /// A gate that lets requests to LLM providers through only as a known tenant.
@@ -60,6 +63,9 @@ enum Command {
     /// Make and manage users, who log in with a password
     #[command(subcommand)]
     User(user::UserCommand),
+    /// Give tenants keys of their own at providers, which the store holds sealed
+    #[command(subcommand)]
+    ProviderKey(provider_key::ProviderKeyCommand),
     /// Make tokens, look into them, and refuse them before their end
     #[command(subcommand)]
     Token(token::TokenCommand),
@@ -97,6 +103,11 @@ pub(crate) enum CliError {
     Key(String),
     #[error("no token could be made: {0}")]
     Token(String),
+    #[error(transparent)]
+    Sealing(#[from] seal::KeyError),
+    /// What could not be opened; the rest was sealed anew.
+    #[error("{0}")]
+    Unopened(String),
     #[error("{what}")]
     System { what: String, source: std::io::Error },
     #[error("{0}")]
@@ -128,6 +139,8 @@ impl CliError {
             | CliError::SecretLost(_)
             | CliError::Key(_)
             | CliError::Token(_)
+            | CliError::Sealing(_)
+            | CliError::Unopened(_)
             | CliError::System { .. }
             | CliError::Input(_)
             | CliError::Unhealthy(_) => 1,
@@ -170,17 +183,18 @@ async fn run(cli: Cli) -> Result<(), CliError> {
         Command::Serve(args) => serve::run(args, config).await,
         Command::Check => check::run(config),
         Command::Schema => schema::run(),
-        Command::Migrate(args) => migrate::run(args, &source(config, Vec::new())?.store()?.0).await,
+        Command::Migrate(args) => migrate::run(args, &source(config, Vec::new())?.records()?.store).await,
         Command::Tenant(command) => tenant::run(command, &open(config).await?).await,
         Command::Key(command) => key::run(command, &open(config).await?).await,
         Command::User(command) => user::run(command, &open(config).await?).await,
+        Command::ProviderKey(command) => provider_key::run(command, &open(config).await?).await,
         Command::Token(command) => {
-            let (store, auth) = source(config, Vec::new())?.store()?;
+            let records = source(config, Vec::new())?.records()?;
             // Before the store is opened: without a secret there is nothing to ask it for.
-            if matches!(command, token::TokenCommand::Mint(_)) && auth.jwt.secrets.is_empty() {
+            if matches!(command, token::TokenCommand::Mint(_)) && records.auth.jwt.secrets.is_empty() {
                 return Err(CliError::Token("no signing secret is configured: set auth.jwt.secrets".into()));
             }
-            token::run(command, &manage(&store, &auth).await?).await
+            token::run(command, &manage(records).await?).await
         }
         Command::Scan(args) => scan::run(&args, config),
         Command::Healthcheck(args) => healthcheck::run(args, config).await,
@@ -190,12 +204,12 @@ async fn run(cli: Cli) -> Result<(), CliError> {
 
 /// What commands on records act through.
 async fn open(config: Option<PathBuf>) -> Result<Manage, CliError> {
-    let (store, auth) = source(config, Vec::new())?.store()?;
-    manage(&store, &auth).await
+    manage(source(config, Vec::new())?.records()?).await
 }
 
-async fn manage(store: &store::Config, auth: &auth::Config) -> Result<Manage, CliError> {
-    Ok(Manage::new(store::open(store).await?, auth, None))
+async fn manage(records: Records) -> Result<Manage, CliError> {
+    let providers = Providers::new(Arc::new(Seals::new(records.sealing)?), records.upstreams);
+    Ok(Manage::new(store::open(&records.store).await?, &records.auth, providers, None))
 }
 
 /// The config that is named, or the one in this directory.
@@ -225,10 +239,11 @@ fn tell(error: &CliError) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth;
     use crate::auth::api_key::{self, HashMethod};
     use crate::auth::jwt;
     use crate::manage::{Authority, CreateTenant};
-    use crate::secret::Secret;
+    use crate::secret::{Secret, SecretSource};
     use crate::store::StoreUrl;
     use crate::tenant::{Slug, TenantPolicy};
 
@@ -241,7 +256,12 @@ mod tests {
             jwt: jwt::Config { secrets: vec![Secret::new([7; 32])], ..Default::default() },
             ..Default::default()
         };
-        let manage = manage(&store::Config::new(url), &auth).await.unwrap();
+        let upstreams = ["anthropic", "openai"].map(String::from).to_vec();
+        let key = directory.path().join("sealing-key");
+        std::fs::write(&key, "s".repeat(32)).unwrap();
+        let sealing = seal::Config { keys: vec![("s1".into(), SecretSource::File(key))] };
+        let records = Records { store: store::Config::new(url), auth, sealing, upstreams };
+        let manage = manage(records).await.unwrap();
         (directory, manage)
     }
 

@@ -1,14 +1,16 @@
 //! `wardgate tenant`: who may send requests at all.
 
+use std::collections::BTreeMap;
+
 use clap::{ArgGroup, Args, Subcommand};
 
 use super::CliError;
 use super::key::{model, scope};
 use super::output::{Answer, fields, table};
-use crate::manage::{Authority, ChangeTenant, CreateTenant, Manage, TenantView};
+use crate::manage::{Authority, ChangeTenant, CreateTenant, Manage, TenantTargetView, TenantView};
 use crate::scopes::{Models, Scopes};
-use crate::store::{Page, check_name, check_schema_name};
-use crate::tenant::{ScanMode, Slug, TenantPolicy, TenantStatus};
+use crate::store::{Page, check_name, check_schema_name, check_targets};
+use crate::tenant::{ScanMode, Slug, TenantPolicy, TenantStatus, TenantTarget};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TenantCommand {
@@ -78,7 +80,7 @@ pub(crate) struct CreateArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("change").required(true).multiple(true).args(["name", "scan_mode", "scopes", "any_scope", "models", "any_model"])))]
+#[command(group(ArgGroup::new("change").required(true).multiple(true).args(["name", "scan_mode", "scopes", "any_scope", "models", "any_model", "targets", "no_targets", "hedging"])))]
 pub(crate) struct UpdateArgs {
     /// Id or slug
     tenant: String,
@@ -100,6 +102,23 @@ pub(crate) struct UpdateArgs {
     /// Let its keys name every model again
     #[arg(long, conflicts_with = "models")]
     any_model: bool,
+    /// What a name of a model stands for from now on, tried in this order: reasoning=anthropic:claude-opus-4-5,openai:gpt-4o.
+    /// Without a model, that which is asked for; may be given several times
+    #[arg(long = "target", value_name = "NAME=UPSTREAM[:MODEL],…", value_parser = target)]
+    targets: Vec<NamedTargets>,
+    /// Let a name stand for what the config says again; may be given several times
+    #[arg(long = "no-target", value_name = "NAME", value_parser = model)]
+    no_targets: Vec<String>,
+    /// Whether a second upstream may be asked while the first one is late
+    #[arg(long, value_name = "on|off", value_parser = on_or_off)]
+    hedging: Option<bool>,
+}
+
+/// What one name stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NamedTargets {
+    name: String,
+    targets: Vec<TenantTarget>,
 }
 
 /// A tenant's own scan mode, or the config's.
@@ -136,6 +155,7 @@ async fn create(args: CreateArgs, manage: &Manage) -> Result<Answer, CliError> {
         scan_mode: args.scan_mode,
         scopes: if args.scopes.is_empty() { None } else { Some(scopes(args.scopes)?) },
         models: Models::from_list(args.models),
+        ..TenantPolicy::default()
     };
     let new = CreateTenant { name: args.name, slug: Some(slug), db_schema_name: args.schema, policy };
     let tenant = manage.create_tenant(&Authority::cli(), new, None).await?.made;
@@ -179,9 +199,27 @@ async fn update(args: UpdateArgs, manage: &Manage) -> Result<Answer, CliError> {
         false => Some(Some(scopes(args.scopes)?)),
     };
     let models = (args.any_model || !args.models.is_empty()).then(|| Models::from_list(args.models));
-    let change = ChangeTenant { name: args.name, scan_mode, scopes: ceiling, models, status: None };
-    let tenant = manage.update_tenant(&Authority::cli(), &args.tenant, change, None).await?;
+    let targets = targets(args.targets, args.no_targets)?;
+    let UpdateArgs { tenant, name, hedging, .. } = args;
+    let change = ChangeTenant { name, scan_mode, scopes: ceiling, models, targets, hedging, status: None };
+    let tenant = manage.update_tenant(&Authority::cli(), &tenant, change, None).await?;
     Ok(Answer::note(format!("updated tenant {}", tenant.slug)))
+}
+
+/// Each name by what it stands for, or by nothing for what the config says.
+fn targets(
+    given: Vec<NamedTargets>,
+    taken_away: Vec<String>,
+) -> Result<BTreeMap<String, Option<Vec<TenantTarget>>>, CliError> {
+    let given = given.into_iter().map(|named| (named.name, Some(named.targets)));
+    let taken_away = taken_away.into_iter().map(|name| (name, None));
+    let mut targets = BTreeMap::new();
+    for (name, stands_for) in given.chain(taken_away) {
+        if targets.insert(name.clone(), stands_for).is_some() {
+            return Err(CliError::Argument(format!("`{name}` is named twice: list its targets behind one another")));
+        }
+    }
+    Ok(targets)
 }
 
 /// The first of them in the order of `HEADINGS`.
@@ -197,8 +235,20 @@ fn columns(view: &TenantView) -> Vec<(&'static str, String)> {
         ("created_at", view.created_at.clone()),
         ("scopes", view.scopes.as_ref().map_or_else(|| "all".to_owned(), |scopes| any(scopes, "none"))),
         ("models", any(&view.models, "all")),
+        ("targets", view.targets.iter().map(named).collect::<Vec<_>>().join(" ")),
+        ("hedging", if view.hedging { "on" } else { "off" }.to_owned()),
+        ("provider_keys", view.provider_keys.join(",")),
         ("version", view.version.to_string()),
     ]
+}
+
+/// As `--target` takes it.
+fn named((name, targets): (&String, &Vec<TenantTargetView>)) -> String {
+    let target = |target: &TenantTargetView| match &target.model {
+        Some(model) => format!("{}:{model}", target.upstream),
+        None => target.upstream.clone(),
+    };
+    format!("{name}={}", targets.iter().map(target).collect::<Vec<_>>().join(","))
 }
 
 const HEADINGS: &[&str] = &["ID", "SLUG", "NAME", "STATUS", "SCHEMA", "SCAN MODE", "CREATED"];
@@ -214,6 +264,26 @@ fn schema_name(text: &str) -> Result<String, &'static str> {
 /// Each was checked as it was read.
 pub(super) fn scopes(words: Vec<String>) -> Result<Scopes, CliError> {
     Scopes::new(words).map_err(|error| CliError::Argument(error.to_string()))
+}
+
+fn target(text: &str) -> Result<NamedTargets, &'static str> {
+    let form = "targets are NAME=UPSTREAM:MODEL, with commas between several, such as reasoning=openai:gpt-4o";
+    let (name, listed) = text.split_once('=').ok_or(form)?;
+    let one = |text: &str| {
+        let (upstream, model) = text.split_once(':').map_or((text, None), |(upstream, model)| (upstream, Some(model)));
+        TenantTarget { upstream: upstream.to_owned(), model: model.map(str::to_owned) }
+    };
+    let targets: Vec<TenantTarget> = listed.split(',').map(one).collect();
+    check_targets(name, &targets)?;
+    Ok(NamedTargets { name: name.to_owned(), targets })
+}
+
+fn on_or_off(text: &str) -> Result<bool, &'static str> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("hedging is on or off"),
+    }
 }
 
 fn scan_mode(text: &str) -> Result<ScanMode, &'static str> {
@@ -317,6 +387,35 @@ mod tests {
         assert_eq!(manage.tenant(&Authority::cli(), "acme").await.unwrap().policy.scopes, None);
     }
 
+    #[tokio::test]
+    async fn targets_and_hedging_are_set_shown_and_taken_back_name_by_name() {
+        let (_directory, manage) = desk().await;
+        says(&manage, &["create", "--name", "Acme"]).await.unwrap();
+        let shown = async || says(&manage, &["show", "acme"]).await.unwrap().0;
+        assert!(
+            shown().await.contains("targets         -\nhedging         off\nprovider_keys   -"),
+            "{}",
+            shown().await
+        );
+        let reasoning = "reasoning=anthropic:claude-opus-4-5,openai:ft:gpt-4o:acme";
+        let update = ["update", "acme", "--target", reasoning, "--target", "gpt-4o=openai", "--hedging", "on"];
+        says(&manage, &update).await.unwrap();
+        let told = format!("targets         gpt-4o=openai {reasoning}\nhedging         on");
+        assert!(shown().await.contains(&told), "{}", shown().await);
+        let (out, _) = says(&manage, &["show", "acme", "--json"]).await.unwrap();
+        let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(json["targets"]["gpt-4o"], serde_json::json!([{"upstream": "openai", "model": null}]));
+        assert_eq!(json["targets"]["reasoning"][1]["model"], "ft:gpt-4o:acme");
+        says(&manage, &["update", "acme", "--no-target", "reasoning", "--name", "Acme II"]).await.unwrap();
+        assert!(shown().await.contains("targets         gpt-4o=openai\nhedging         on"), "{}", shown().await);
+        says(&manage, &["update", "acme", "--hedging", "off"]).await.unwrap();
+        assert!(shown().await.contains("hedging         off"));
+        let twice = says(&manage, &["update", "acme", "--target", "a=openai", "--no-target", "a"]).await.unwrap_err();
+        assert!(twice.exit_code() == 2 && twice.to_string().contains("named twice"), "{twice}");
+        let unknown = says(&manage, &["update", "acme", "--target", "a=gemini"]).await.unwrap_err();
+        assert!(unknown.exit_code() == 2 && unknown.to_string().contains("anthropic, openai"), "{unknown}");
+    }
+
     #[test]
     fn bad_arguments_are_refused_before_the_store_is_asked() {
         for line in [
@@ -330,6 +429,13 @@ mod tests {
             &["update", "acme", "--scan-mode", "none"],
             &["update", "acme", "--any-scope", "--scope", "a"],
             &["update", "acme", "--scope", "a b"],
+            &["update", "acme", "--target", "reasoning"],
+            &["update", "acme", "--target", "reasoning="],
+            &["update", "acme", "--target", "=openai:gpt-4o"],
+            &["update", "acme", "--target", "reasoning=openai:"],
+            &["update", "acme", "--target", "reasoning=openai:gpt-4o,"],
+            &["update", "acme", "--target", "reasoning=open ai"],
+            &["update", "acme", "--hedging", "maybe"],
             &["suspend"],
         ] {
             assert!(Line::try_parse_from([&["tenant"], line].concat()).is_err(), "{line:?}");

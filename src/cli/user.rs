@@ -4,9 +4,9 @@
 use std::io::Read;
 
 use clap::{Args, Subcommand};
-use zeroize::Zeroizing;
 
 use super::CliError;
+use super::input::secret_of;
 use super::key::scope;
 use super::output::{Answer, fields, table};
 use super::tenant::{name, scopes};
@@ -70,21 +70,18 @@ pub(crate) struct PasswordArgs {
     password_stdin: bool,
 }
 
-/// A longer one is none, and need not be read to its end.
-const INPUT_BYTES_MAX: u64 = 4096;
-
 pub(crate) async fn run(command: UserCommand, manage: &Manage) -> Result<(), CliError> {
     answer(command, manage, std::io::stdin()).await?.deliver()
 }
 
 async fn answer(command: UserCommand, manage: &Manage, stdin: impl Read) -> Result<Answer, CliError> {
     match command {
-        UserCommand::Create(args) => create(args, manage, read_password(stdin)?).await,
+        UserCommand::Create(args) => create(args, manage, secret_of(stdin)?).await,
         UserCommand::List { tenant, json } => list(tenant.as_deref(), json, manage).await,
         UserCommand::Show { id, json } => show(&id, json, manage).await,
         UserCommand::Disable { id } => set_status(&id, UserStatus::Disabled, manage).await,
         UserCommand::Enable { id } => set_status(&id, UserStatus::Active, manage).await,
-        UserCommand::Passwd { id, .. } => passwd(&id, manage, read_password(stdin)?).await,
+        UserCommand::Passwd { id, .. } => passwd(&id, manage, secret_of(stdin)?).await,
     }
 }
 
@@ -125,15 +122,6 @@ async fn set_status(id: &str, status: UserStatus, manage: &Manage) -> Result<Ans
 async fn passwd(id: &str, manage: &Manage, password: Secret) -> Result<Answer, CliError> {
     let user = manage.set_password(&Authority::cli(), id, password).await?;
     Ok(Answer::note(format!("user {} has a new password, and no session any more", user.email)))
-}
-
-/// Everything up to the end, without the line break that `echo` and Enter put behind it.
-fn read_password(stdin: impl Read) -> Result<Secret, CliError> {
-    let mut bytes = Zeroizing::new(Vec::new());
-    let read = stdin.take(INPUT_BYTES_MAX).read_to_end(&mut bytes);
-    read.map_err(|source| CliError::System { what: "standard input could not be read".into(), source })?;
-    let password = bytes.strip_suffix(b"\n").map_or(&bytes[..], |line| line.strip_suffix(b"\r").unwrap_or(line));
-    Ok(Secret::new(password))
 }
 
 /// In the order of `HEADINGS`.

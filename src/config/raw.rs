@@ -1,6 +1,7 @@
 //! The config as the file has it: every key optional, nothing resolved. Its doc comments are the schema's descriptions.
 
 pub(super) mod jwt;
+pub(super) mod upstreams;
 
 use std::time::Duration;
 
@@ -10,11 +11,9 @@ use serde::{Deserialize, Deserializer, de};
 use crate::auth::Authenticating;
 use crate::auth::api_key::HashMethod;
 use crate::clock::parse_duration;
-use crate::route::Dialect;
 use crate::scan::Category;
 use crate::telemetry::LogFormat;
 use crate::tenant::ScanMode;
-use crate::upstream::config::Protocol;
 
 /// The config file of Wardgate.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -24,11 +23,12 @@ pub(super) struct Raw {
     pub(super) admin: Admin,
     pub(super) store: Store,
     pub(super) auth: Auth,
+    pub(super) sealing: Sealing,
     /// Providers in order: the first is the primary, the next one the secondary.
-    pub(super) upstreams: Vec<Upstream>,
+    pub(super) upstreams: Vec<upstreams::Upstream>,
     /// Names that clients may ask for, and what each stands for at the upstreams. Other names pass as they are.
-    pub(super) models: Vec<Model>,
-    pub(super) failover: Failover,
+    pub(super) models: Vec<upstreams::Model>,
+    pub(super) failover: upstreams::Failover,
     pub(super) scan: Scan,
     pub(super) limits: Limits,
     pub(super) cors: Cors,
@@ -117,7 +117,7 @@ pub(super) struct ApiKey {
     /// bcrypt's cost for new keys, 4 to 15 [default: 10].
     pub(super) bcrypt_cost: Option<u32>,
     /// Server-side secrets of HMAC hashes: the first is used for new keys, all verify.
-    pub(super) peppers: Vec<Pepper>,
+    pub(super) peppers: Vec<NamedSecret>,
     /// How many answers are remembered [default: 100000].
     pub(super) cache_entries_max: Option<u64>,
     /// How long an unknown key stays unknown [default: 1s].
@@ -126,6 +126,14 @@ pub(super) struct ApiKey {
     pub(super) hash_threads: Option<usize>,
     /// Whether a canary key that is presented suspends its tenant [default: false].
     pub(super) canary_suspends_tenant: Option<bool>,
+}
+
+/// Tenants' own keys at providers, which the store holds sealed.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Sealing {
+    /// Secrets of 32 bytes or more: the first seals, all open. At most 3.
+    pub(super) keys: Vec<NamedSecret>,
 }
 
 /// Who client certificates speak for.
@@ -172,10 +180,10 @@ pub(super) struct Session {
     pub(super) refresh_ttl: Option<Span>,
 }
 
-/// A secret under an id that hashes name.
+/// A secret under an id, which what is made with it names.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Pepper {
+pub(super) struct NamedSecret {
     pub(super) id: String,
     /// Name of an environment variable.
     #[serde(default)]
@@ -191,85 +199,8 @@ pub(super) struct Pepper {
 pub(super) struct SecretRef {
     /// Name of an environment variable.
     pub(super) env: Option<String>,
-    /// Path of a file. An upstream's and the store's are read anew when they change.
+    /// Path of a file. An upstream's, the store's and those that seal are read anew when they change.
     pub(super) file: Option<String>,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Upstream {
-    /// Shown in `X-Wardgate-Upstream` and in logs.
-    pub(super) name: String,
-    /// `any` for one that speaks every dialect, or an app of your own.
-    pub(super) dialect: Dialect,
-    /// `http://` or `https://`, a host, and a path prefix where there is one.
-    pub(super) url: String,
-    /// The provider's own credential; ours never passes.
-    #[serde(default)]
-    pub(super) api_key: Option<SecretRef>,
-    /// What it is told of the principal [default: headers and body; headers alone for `any`].
-    #[serde(default)]
-    pub(super) metadata: Option<Vec<MetadataPart>>,
-    /// How it is spoken to [default: auto].
-    #[serde(default)]
-    pub(super) protocol: Option<Protocol>,
-    #[serde(default)]
-    pub(super) timeouts: UpstreamTimeouts,
-    #[serde(default)]
-    pub(super) tls: UpstreamTls,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum MetadataPart {
-    /// `X-Tenant-ID`, `X-Tenant-Slug`, `X-Principal-ID`, `X-Auth-Method`.
-    Headers,
-    /// `safety_identifier` (openai), `metadata.user_id` (anthropic), `metadata` (any).
-    Body,
-}
-
-/// How long an upstream may take; the others are `failover`'s, and the same for all.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct UpstreamTimeouts {
-    /// TCP and TLS together [default: 2s].
-    pub(super) connect: Option<Span>,
-}
-
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct UpstreamTls {
-    /// PEM file of the authorities that sign its certificate [default: the public ones].
-    pub(super) ca: Option<String>,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Model {
-    pub(super) name: String,
-    /// Tried in this order.
-    pub(super) targets: Vec<ModelTarget>,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ModelTarget {
-    /// Name of an upstream.
-    pub(super) upstream: String,
-    /// The upstream's name for the model.
-    pub(super) model: String,
-}
-
-/// When the next upstream is tried.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct Failover {
-    /// Statuses that count as a failure of the upstream [default: 408, 429, 500, 502, 503, 504, 529].
-    pub(super) statuses: Option<Vec<u16>>,
-    /// From the beginning of an attempt to the answer's first byte [default: 120s].
-    pub(super) first_byte_timeout: Option<Span>,
-    /// The longest silence within an answer [default: 60s].
-    pub(super) idle_timeout: Option<Span>,
 }
 
 /// What is looked for in the user's text, and what happens then. A tenant may have a mode of its own.

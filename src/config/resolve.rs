@@ -2,27 +2,26 @@
 
 mod auth;
 mod jwt;
+mod sealing;
 mod store;
+mod upstreams;
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use http::{HeaderName, Method, StatusCode};
+use http::{HeaderName, Method};
 
 use super::Config;
-use super::raw::{self, MetadataPart, Raw, Span};
+use super::raw::{self, Raw, Span};
 use super::yaml::{Mistake, Tree};
 use crate::auth::session::DEFAULT_PREFIX;
 use crate::cors::Origins;
-use crate::route::{Access, AppRoute, Dialect, Pointer, RouteTable, is_declarable};
+use crate::route::{Access, AppRoute, Pointer, RouteTable, is_declarable};
 use crate::scopes::Scopes;
 use crate::secret::{Secret, SecretSource};
-use crate::upstream::config::{
-    BaseUrl, DEFAULT_CONNECT_TIMEOUT, Failover, Metadata, ModelGroup, ModelTarget, Protocol, Upstream,
-};
-use crate::{admin, cors, headers, limits, prompt, scan, server, telemetry, upstream};
+use crate::{admin, cors, headers, limits, prompt, scan, server, telemetry};
 
 /// Resolves one section after the other; a mistake leaves a default in its place and is told at the end.
 pub(super) struct Resolver<'a> {
@@ -54,6 +53,7 @@ impl<'a> Resolver<'a> {
             admin: admin::Config { listen: self.admin(), token: self.admin_token() },
             store: self.store(),
             auth: self.auth(),
+            sealing: self.sealing(),
             trusted_peers: self.trusted_peers(),
             upstreams,
             scan: self.scan(),
@@ -145,105 +145,6 @@ impl<'a> Resolver<'a> {
             level,
             requests: raw.requests.unwrap_or(defaults.requests),
         }
-    }
-
-    fn upstreams(&mut self) -> upstream::Config {
-        if self.raw.upstreams.is_empty() && !self.tree.contains("upstreams[0]") {
-            self.wrong("upstreams", "at least one upstream is needed: name, dialect, url and api_key");
-        }
-        let mut upstreams: Vec<Upstream> = Vec::new();
-        for (index, raw) in self.raw.upstreams.iter().enumerate() {
-            let path = format!("upstreams[{index}]");
-            if upstreams.iter().any(|earlier| *earlier.name == raw.name) {
-                self.wrong(&format!("{path}.name"), "another upstream has this name");
-            }
-            upstreams.extend(self.upstream(&path, raw));
-        }
-        let models = self.models(&upstreams);
-        upstream::Config { upstreams, models, failover: self.failover() }
-    }
-
-    fn upstream(&mut self, path: &str, raw: &raw::Upstream) -> Option<Upstream> {
-        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
-        if raw.name.is_empty() || !raw.name.bytes().all(plain) {
-            self.wrong(&format!("{path}.name"), "an upstream's name is letters, digits and `-_.`");
-        }
-        let credential = raw.api_key.as_ref().and_then(|secret| {
-            let path = format!("{path}.api_key");
-            let source = self.secret(&path, secret)?;
-            self.parsed(&path, source.read())?;
-            Some(source)
-        });
-        let base = self.parsed(&format!("{path}.url"), BaseUrl::parse(&raw.url))?;
-        if let Some(ca) = &raw.tls.ca
-            && let Err(error) = std::fs::metadata(ca)
-        {
-            self.wrong(&format!("{path}.tls.ca"), &format!("the file cannot be read: {error}"));
-        }
-        let told = |part| match &raw.metadata {
-            Some(parts) => parts.contains(&part),
-            None => part == MetadataPart::Headers || raw.dialect != Dialect::Any,
-        };
-        let connect_timeout =
-            self.positive(&format!("{path}.timeouts.connect"), raw.timeouts.connect, DEFAULT_CONNECT_TIMEOUT);
-        Some(Upstream {
-            name: raw.name.as_str().into(),
-            dialect: raw.dialect,
-            base,
-            credential,
-            metadata: Metadata { headers: told(MetadataPart::Headers), body: told(MetadataPart::Body) },
-            protocol: raw.protocol.unwrap_or(Protocol::Auto),
-            connect_timeout,
-            ca_file: raw.tls.ca.as_ref().map(PathBuf::from),
-        })
-    }
-
-    fn models(&mut self, upstreams: &[Upstream]) -> Vec<ModelGroup> {
-        let mut groups: Vec<ModelGroup> = Vec::new();
-        for (index, raw) in self.raw.models.iter().enumerate() {
-            let path = format!("models[{index}]");
-            if groups.iter().any(|earlier| earlier.name == raw.name) {
-                self.wrong(&format!("{path}.name"), "another model has this name");
-            }
-            if raw.targets.is_empty() {
-                self.wrong(&format!("{path}.targets"), "a model needs at least one target: upstream and model");
-            }
-            let mut targets = Vec::new();
-            for (index, target) in raw.targets.iter().enumerate() {
-                match upstreams.iter().position(|upstream| *upstream.name == target.upstream) {
-                    Some(upstream) => targets.push(ModelTarget { upstream, model: target.model.clone() }),
-                    None => self.wrong(&format!("{path}.targets[{index}].upstream"), "no upstream has this name"),
-                }
-            }
-            groups.push(ModelGroup { name: raw.name.clone(), targets });
-        }
-        groups
-    }
-
-    fn failover(&mut self) -> Failover {
-        let raw = &self.raw.failover;
-        let defaults = Failover::default();
-        let statuses = raw.statuses.as_ref().map(|codes| self.statuses(codes));
-        Failover {
-            statuses: statuses.unwrap_or(defaults.statuses),
-            first_byte_timeout: self.positive(
-                "failover.first_byte_timeout",
-                raw.first_byte_timeout,
-                defaults.first_byte_timeout,
-            ),
-            idle_timeout: self.positive("failover.idle_timeout", raw.idle_timeout, defaults.idle_timeout),
-        }
-    }
-
-    fn statuses(&mut self, codes: &[u16]) -> Vec<StatusCode> {
-        let mut statuses = Vec::new();
-        for (index, code) in codes.iter().enumerate() {
-            match StatusCode::from_u16(*code) {
-                Ok(status) if *code >= 400 => statuses.push(status),
-                _ => self.wrong(&format!("failover.statuses[{index}]"), "a failure's status is 400 to 999"),
-            }
-        }
-        statuses
     }
 
     fn cors(&mut self) -> cors::Config {
@@ -356,13 +257,6 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn check_app_routes_lead_somewhere(&mut self, upstreams: &upstream::Config) {
-        let takes_apps = upstreams.upstreams.iter().any(|upstream| upstream.dialect == Dialect::Any);
-        if !self.raw.routes.is_empty() && !takes_apps && !upstreams.upstreams.is_empty() {
-            self.wrong("routes", "routes of your own go to upstreams of dialect `any`, and there is none");
-        }
-    }
-
     fn secret(&mut self, path: &str, raw: &raw::SecretRef) -> Option<SecretSource> {
         self.secret_source(path, raw.env.as_ref(), raw.file.as_ref())
     }
@@ -376,6 +270,18 @@ impl<'a> Resolver<'a> {
                 None
             }
         }
+    }
+
+    /// Where a secret is kept that what is made with it names, under an id of its own.
+    fn named_secret(&mut self, path: &str, what: &str, raw: &raw::NamedSecret, taken: bool) -> Option<SecretSource> {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+        if raw.id.is_empty() || !raw.id.bytes().all(plain) {
+            self.wrong(&format!("{path}.id"), &format!("the id of a {what} is letters, digits and `-_.`"));
+        }
+        if taken {
+            self.wrong(&format!("{path}.id"), &format!("another {what} has this id"));
+        }
+        self.secret_source(path, raw.env.as_ref(), raw.file.as_ref())
     }
 
     fn header_names(&mut self, path: &str, names: &[String]) -> Vec<HeaderName> {

@@ -1,13 +1,18 @@
 mod jwt;
+mod sealing;
 
 use super::*;
 
 fn read(text: &str, variables: &[(&str, &str)], flags: Vec<Override>) -> Result<(Config, Vec<Mistake>), Mistakes> {
+    source(text, variables, flags)?.config()
+}
+
+fn source(text: &str, variables: &[(&str, &str)], flags: Vec<Override>) -> Result<Source, Mistakes> {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("wardgate.yaml");
     std::fs::write(&file, text).unwrap();
     let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    Source::read(Some(&file), variables, flags)?.config()
+    Source::read(Some(&file), variables, flags)
 }
 
 fn mistakes(text: &str) -> Vec<String> {

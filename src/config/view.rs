@@ -42,7 +42,7 @@ fn upstream_view(upstream: &Upstream) -> UpstreamView {
 fn model_view(model: &ModelGroup, upstreams: &[Upstream]) -> ModelView {
     let targets = model.targets.iter().filter_map(|target| {
         let upstream = upstreams.get(target.upstream)?.name.to_string();
-        Some(TargetView { upstream, model: target.model.clone() })
+        Some(TargetView { upstream, model: target.model.clone().unwrap_or_else(|| model.name.clone()) })
     });
     ModelView { name: model.name.clone(), targets: targets.collect() }
 }

@@ -3,12 +3,13 @@
 use crate::auth::AuthError;
 use crate::auth::api_key::GenerateError;
 use crate::auth::jwt::mint::MintError;
+use crate::seal::SealError;
 use crate::store::StoreError;
 
 /// Why something was not done. Holds no secret, and nothing that a caller may not know.
 #[derive(Debug, thiserror::Error)]
 pub enum ManageError {
-    /// `tenant`, `key`, `user`, or `cursor` for the id after which a page should begin.
+    /// `tenant`, `key`, `user`, `provider key`, or `cursor` for the id after which a page should begin.
     #[error("there is no such {0}")]
     NotFound(&'static str),
     /// It cannot stand beside what is stored.
@@ -42,6 +43,9 @@ pub enum ManageError {
     /// No secret could be drawn or hashed.
     #[error("no key could be made: {0}")]
     Key(GenerateError),
+    /// No provider key could be sealed.
+    #[error("the key could not be sealed: {0}")]
+    Sealing(SealError),
     /// More secrets wait to be hashed than may, or the hash could not be made.
     #[error("the secret could not be hashed: {0}")]
     Hashing(AuthError),
@@ -80,6 +84,12 @@ fn lines(mistakes: &[RowMistake]) -> String {
 impl From<MintError> for ManageError {
     fn from(error: MintError) -> ManageError {
         ManageError::Token(error)
+    }
+}
+
+impl From<SealError> for ManageError {
+    fn from(error: SealError) -> ManageError {
+        ManageError::Sealing(error)
     }
 }
 

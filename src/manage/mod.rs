@@ -9,6 +9,7 @@ mod errors;
 mod import;
 mod keys;
 mod passwords;
+mod provider_keys;
 pub mod schema;
 mod tenants;
 mod tokens;
@@ -22,11 +23,13 @@ pub use self::errors::{ManageError, RowMistake};
 pub use self::import::{ImportRow, ROWS_MAX, parse_csv, parse_json};
 pub use self::keys::{ChangeKey, CreateKey, IssuedKey, RotatedKey};
 pub use self::passwords::{PASSWORD_BYTES_MAX, PASSWORD_BYTES_MIN};
+pub use self::provider_keys::{Providers, Resealed};
 pub use self::tenants::{ChangeTenant, CreateTenant};
 pub use self::tokens::{Inspection, MintToken, MintedToken, RevokedToken};
 pub use self::users::{ChangeUser, CreateUser};
 pub use self::views::{
-    KeyStatus, KeyView, NewKeyView, ScanModeView, TenantStatusView, TenantView, UserStatusView, UserView,
+    KeyStatus, KeyView, NewKeyView, ProviderKeyView, ProviderKeysView, ScanModeView, TenantStatusView,
+    TenantTargetView, TenantView, UserStatusView, UserView,
 };
 
 use crate::auth::jwt::{self, Jwt};
@@ -40,6 +43,7 @@ pub struct Manage {
     store: Arc<dyn Store>,
     keys: api_key::Config,
     jwt: jwt::Config,
+    providers: Providers,
     /// For commands: a gate has its own.
     verifier: Jwt,
     /// The gate of this process, where there is one: it forgets what a write here makes untrue.
@@ -48,9 +52,14 @@ pub struct Manage {
 
 impl Manage {
     /// `authenticator` is the serving process's own; a command has none.
-    pub fn new(store: Arc<dyn Store>, config: &auth::Config, authenticator: Option<Arc<Authenticator>>) -> Manage {
+    pub fn new(
+        store: Arc<dyn Store>,
+        config: &auth::Config,
+        providers: Providers,
+        authenticator: Option<Arc<Authenticator>>,
+    ) -> Manage {
         let (keys, jwt) = (config.api_key.clone(), config.jwt.clone());
-        Manage { store, keys, verifier: Jwt::new(jwt.clone()), jwt, authenticator }
+        Manage { store, keys, providers, verifier: Jwt::new(jwt.clone()), jwt, authenticator }
     }
 
     /// bcrypt takes tens of milliseconds of a core, which no worker of the runtime has to spare: in a gate it waits for

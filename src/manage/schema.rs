@@ -1,7 +1,9 @@
 //! What may stand in a field, as JSON Schema (draft 2020-12): the same bounds that the checks have, so that a client
 //! that follows the document is not refused, and one that does not is.
 
-use utoipa::openapi::schema::{ArrayBuilder, Object, ObjectBuilder, Schema, SchemaFormat, SchemaType, Type};
+use utoipa::openapi::schema::{
+    AdditionalProperties, ArrayBuilder, Object, ObjectBuilder, Schema, SchemaFormat, SchemaType, Type,
+};
 use utoipa::openapi::{KnownFormat, RefOr};
 
 /// One line without a space at either end.
@@ -9,6 +11,8 @@ const NAME: &str = r"^[^\s\x00-\x1F\x7F-\x9F]([^\x00-\x1F\x7F-\x9F]*[^\s\x00-\x1
 const OPTIONAL_NAME: &str = r"^([^\s\x00-\x1F\x7F-\x9F]([^\x00-\x1F\x7F-\x9F]*[^\s\x00-\x1F\x7F-\x9F])?)?$";
 /// Elements of a list of scopes or models.
 pub const LIST_MAX: usize = 100;
+/// Of a tenant, under all names together.
+const TARGETS_MAX: usize = 64;
 /// A token with its parts; the gate looks at none that is longer.
 pub const TOKEN_CHARS_MAX: usize = 16 << 10;
 
@@ -119,6 +123,42 @@ pub fn models() -> Schema {
 
 pub fn models_or_null() -> Schema {
     list(model(), array_or_null(), "Names; none for every model")
+}
+
+pub fn targets_or_null() -> Object {
+    targets(SchemaType::Type(Type::Array), "What names of models stand for, in place of what the config says")
+}
+
+pub fn changed_targets_or_null() -> Object {
+    let what = "What names of models stand for from now on; `null` for what the config says. Other names stay";
+    targets(array_or_null(), what)
+}
+
+/// Names, and lists of targets in the order in which they are tried.
+fn targets(lists: SchemaType, what: &str) -> Object {
+    let target = ObjectBuilder::new()
+        .property("upstream", upstream())
+        .property("model", or_null(model()))
+        .required("upstream")
+        .additional_properties(Some(AdditionalProperties::FreeForm(false)))
+        .build();
+    let items = RefOr::T(Schema::Object(target));
+    let list = ArrayBuilder::new().items(items).schema_type(lists).min_items(Some(1)).max_items(Some(TARGETS_MAX));
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::Object, Type::Null]))
+        .property_names(Some(Schema::Object(model())))
+        .additional_properties(Some(RefOr::T(Schema::Array(list.build()))))
+        .max_properties(Some(TARGETS_MAX))
+        .description(Some(what))
+        .build()
+}
+
+pub fn upstream() -> Object {
+    text(1, 128, "^[A-Za-z0-9._-]{1,128}$", "Name of an upstream")
+}
+
+pub fn provider_key() -> Object {
+    text(1, 4096, "^[!-~]{1,4096}$", "The provider's key, which is stored sealed and never shown")
 }
 
 fn scope() -> Object {

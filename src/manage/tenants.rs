@@ -1,13 +1,15 @@
 //! Tenants: who may send requests at all, and what each has.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Authority, Idempotency, Listed, Made, Manage, ManageError, over_others, with_one_more};
 use crate::scopes::{Models, Scopes};
 use crate::store::{
-    Created, NewTenant, Page, Reach, StoreError, TenantUpdate, check_model, check_name, check_schema_name,
+    Created, NewTenant, Page, Reach, StoreError, TenantUpdate, check_model, check_name, check_policy_size,
+    check_schema_name, check_targets,
 };
-use crate::tenant::{ScanMode, Slug, Tenant, TenantPolicy, TenantStatus};
+use crate::tenant::{ScanMode, Slug, Tenant, TenantPolicy, TenantStatus, TenantTarget};
 
 /// A tenant to be made.
 #[derive(Debug)]
@@ -29,6 +31,9 @@ pub struct ChangeTenant {
     /// The ceiling; `Some(None)` takes it away.
     pub scopes: Option<Option<Scopes>>,
     pub models: Option<Models>,
+    /// What each name stands for from now on; `None` for what the config says. Other names stay as they are.
+    pub targets: BTreeMap<String, Option<Vec<TenantTarget>>>,
+    pub hedging: Option<bool>,
     pub status: Option<TenantStatus>,
 }
 
@@ -43,6 +48,10 @@ impl Manage {
         check("name", check_name(&new.name))?;
         new.db_schema_name.iter().try_for_each(|schema| check("db_schema_name", check_schema_name(schema)))?;
         check_models(&new.policy.models)?;
+        for (name, targets) in &new.policy.targets {
+            self.check_targets(name, Some(targets))?;
+        }
+        check_size(&new.policy)?;
         let slug = match new.slug {
             Some(slug) => slug,
             None => Slug::from_name(&new.name).or_else(|_| drawn_slug())?,
@@ -60,6 +69,12 @@ impl Manage {
             self.announce(who, "tenant created", made.id.as_str()).await;
         }
         Ok(Made { made, repeated })
+    }
+
+    fn check_targets(&self, name: &str, targets: Option<&[TenantTarget]>) -> Result<(), ManageError> {
+        let Some(targets) = targets else { return check("targets", check_model(name)) };
+        check("targets", check_targets(name, targets))?;
+        targets.iter().try_for_each(|target| self.providers.check_upstream("targets", &target.upstream))
     }
 
     /// The tenant that the same request left waiting, and no other of the slug.
@@ -115,36 +130,65 @@ impl Manage {
         who.needs_operator()?;
         change.name.iter().try_for_each(|name| check("name", check_name(name)))?;
         change.models.iter().try_for_each(check_models)?;
+        for (name, targets) in &change.targets {
+            self.check_targets(name, targets.as_deref())?;
+        }
         let tenant = self.store.tenant(&Reach::Platform, name).await?;
         if change.status == Some(TenantStatus::Active) {
             self.provision(who, tenant).await?;
         }
-        let tenant = over_others(expected, || self.try_update_tenant(name, &change, expected)).await?;
+        let tenant = self.change_tenant(name, |tenant| Ok(change.update(tenant)), expected).await?;
         self.announce(who, "tenant updated", tenant.id.as_str()).await;
         Ok(tenant)
     }
 
-    /// The policy is one value in the store, so a part of it is changed in the version that was read.
-    async fn try_update_tenant(
+    /// Where the tenant still is at `expected`; without it, over whatever others did meanwhile.
+    pub(super) async fn change_tenant(
         &self,
         name: &str,
-        change: &ChangeTenant,
+        change: impl Fn(&Tenant) -> Result<TenantUpdate, ManageError>,
+        expected: Option<u64>,
+    ) -> Result<Arc<Tenant>, ManageError> {
+        over_others(expected, || self.try_change_tenant(name, &change, expected)).await
+    }
+
+    /// The policy is one value in the store, so a part of it is changed in the version that was read.
+    async fn try_change_tenant(
+        &self,
+        name: &str,
+        change: &impl Fn(&Tenant) -> Result<TenantUpdate, ManageError>,
         expected: Option<u64>,
     ) -> Result<Arc<Tenant>, ManageError> {
         let current = self.store.tenant(&Reach::Platform, name).await?;
-        let mut policy = current.policy.clone();
-        if let Some(mode) = change.scan_mode {
-            policy.scan_mode = mode;
-        }
-        if let Some(scopes) = &change.scopes {
-            policy.scopes = scopes.clone();
-        }
-        if let Some(models) = &change.models {
-            policy.models = models.clone();
-        }
-        let update = TenantUpdate { name: change.name.clone(), policy: Some(policy), status: change.status };
+        let update = change(&current)?;
+        update.policy.iter().try_for_each(check_size)?;
         let version = expected.unwrap_or(current.version);
         Ok(self.store.update_tenant(current.id.as_str(), update, Some(version)).await?)
+    }
+}
+
+impl ChangeTenant {
+    fn update(&self, tenant: &Tenant) -> TenantUpdate {
+        let mut policy = tenant.policy.clone();
+        if let Some(mode) = self.scan_mode {
+            policy.scan_mode = mode;
+        }
+        if let Some(scopes) = &self.scopes {
+            policy.scopes = scopes.clone();
+        }
+        if let Some(models) = &self.models {
+            policy.models = models.clone();
+        }
+        if let Some(hedging) = self.hedging {
+            policy.hedging = hedging;
+        }
+        for (name, targets) in &self.targets {
+            match targets {
+                Some(targets) => drop(policy.targets.insert(name.clone(), targets.clone())),
+                None => drop(policy.targets.remove(name)),
+            }
+        }
+        TenantUpdate { name: self.name.clone(), policy: Some(policy), status: self.status }
     }
 }
 
@@ -160,6 +204,11 @@ const DRAWN_DIGITS: usize = 12;
 
 pub(super) fn check(field: &'static str, checked: Result<(), &'static str>) -> Result<(), ManageError> {
     checked.map_err(|problem| ManageError::invalid(field, problem))
+}
+
+/// How much it may be altogether is a matter of what is there already.
+fn check_size(policy: &TenantPolicy) -> Result<(), ManageError> {
+    check_policy_size(policy).map_err(|problem| ManageError::Conflict(problem.to_owned()))
 }
 
 pub(super) fn check_models(models: &Models) -> Result<(), ManageError> {

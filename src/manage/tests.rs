@@ -1,5 +1,7 @@
 //! Who may do what (promise S10), and what is told of it.
 
+mod provider_keys;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,12 +11,13 @@ use crate::auth::jwt::HmacAlgorithm;
 use crate::clock::{Expiry, Timestamp};
 use crate::principal::{AuthMethod, Contact, CredentialId, Principal, PrincipalId, Proven};
 use crate::scopes::{Models, Scopes};
+use crate::seal::Seals;
 use crate::secret::Secret;
 use crate::store::{self, Email, StoreUrl, UserStatus};
-use crate::tenant::{Slug, TenantPolicy, TenantStatus};
+use crate::tenant::{Slug, Tenant, TenantPolicy, TenantStatus};
 
 struct Bench {
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
     manage: Manage,
 }
 
@@ -31,7 +34,8 @@ impl Bench {
             ..Default::default()
         };
         let store = store::open(&store::Config::new(url)).await.unwrap();
-        let bench = Bench { _directory: directory, manage: Manage::new(store, &config, None) };
+        let providers = Providers::new(Arc::new(Seals::new(Default::default()).unwrap()), Vec::new());
+        let bench = Bench { directory, manage: Manage::new(store, &config, providers, None) };
         bench.tenant("acme", TenantPolicy::default()).await;
         bench.tenant("other", TenantPolicy::default()).await;
         bench

@@ -1,54 +1,17 @@
 //! How records are shown, the same on the command line, in the admin API, and to a tenant: never a hash, never a secret
 //! but the one that was just made.
 
+mod tenants;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
+pub use self::tenants::{
+    ProviderKeyView, ProviderKeysView, ScanModeView, TenantStatusView, TenantTargetView, TenantView,
+};
+
 use crate::clock::{Expiry, Timestamp};
 use crate::store::{KeyRecord, UserRecord, UserStatus};
-use crate::tenant::{ScanMode, Tenant, TenantStatus};
-
-/// A tenant
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct TenantView {
-    pub id: String,
-    pub slug: String,
-    pub name: String,
-    pub status: TenantStatusView,
-    /// The database schema that an app keeps the tenant's own data in
-    pub db_schema_name: Option<String>,
-    /// `null` where the config decides
-    pub scan_mode: Option<ScanModeView>,
-    /// What its keys and users may be granted; `null` for no ceiling
-    pub scopes: Option<Vec<String>>,
-    /// What its keys may name; empty for every model
-    pub models: Vec<String>,
-    #[schema(format = DateTime)]
-    pub created_at: String,
-    /// Rises with every change; the ETag
-    #[schema(minimum = 1)]
-    pub version: u64,
-}
-
-/// What a tenant's requests meet
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum TenantStatusView {
-    Active,
-    Suspended,
-    PendingProvisioning,
-    Deleted,
-}
-
-/// What happens to a prompt in which the scanner finds something
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ScanModeView {
-    Block,
-    Sanitize,
-    Flag,
-    Shadow,
-}
 
 /// A key, without its secret
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -123,63 +86,6 @@ pub struct UserView {
 pub enum UserStatusView {
     Active,
     Disabled,
-}
-
-impl TenantView {
-    pub fn of(tenant: &Tenant) -> TenantView {
-        TenantView {
-            id: tenant.id.to_string(),
-            slug: tenant.slug.to_string(),
-            name: tenant.name.clone(),
-            status: TenantStatusView::of(tenant.status),
-            db_schema_name: tenant.db_schema_name.clone(),
-            scan_mode: tenant.policy.scan_mode.map(ScanModeView::of),
-            scopes: tenant.policy.scopes.clone().map(Vec::from),
-            models: tenant.policy.models.names().to_vec(),
-            created_at: tenant.created_at.to_string(),
-            version: tenant.version,
-        }
-    }
-}
-
-impl TenantStatusView {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            TenantStatusView::Active => "active",
-            TenantStatusView::Suspended => "suspended",
-            TenantStatusView::PendingProvisioning => "pending_provisioning",
-            TenantStatusView::Deleted => "deleted",
-        }
-    }
-
-    fn of(status: TenantStatus) -> TenantStatusView {
-        match status {
-            TenantStatus::Active => TenantStatusView::Active,
-            TenantStatus::Suspended => TenantStatusView::Suspended,
-            TenantStatus::PendingProvisioning => TenantStatusView::PendingProvisioning,
-            TenantStatus::Deleted => TenantStatusView::Deleted,
-        }
-    }
-}
-
-impl ScanModeView {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            ScanModeView::Block => "block",
-            ScanModeView::Sanitize => "sanitize",
-            ScanModeView::Flag => "flag",
-            ScanModeView::Shadow => "shadow",
-        }
-    }
-
-    fn of(mode: ScanMode) -> ScanModeView {
-        match mode {
-            ScanMode::Block => ScanModeView::Block,
-            ScanMode::Sanitize => ScanModeView::Sanitize,
-            ScanMode::Flag => ScanModeView::Flag,
-            ScanMode::Shadow => ScanModeView::Shadow,
-        }
-    }
 }
 
 impl KeyView {

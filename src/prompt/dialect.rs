@@ -263,6 +263,30 @@ pub(super) fn blank(dialect: Dialect, root: Value<'_>, told: Option<&Told<'_>>) 
     untrue.map(|(value, _)| Edit { span: value.span(), replacement: b"\"\"".to_vec() }).collect()
 }
 
+/// The edits that take out thinking which another provider's model did and nobody signed: Anthropic refuses a conversation
+/// that holds any. A turn that is nothing else stays, for it is the caller's to mend.
+pub(super) fn unsigned_thinking(root: Value<'_>) -> Vec<Edit> {
+    let turns = root.get("messages").into_iter().flat_map(Value::elements);
+    let contents = turns.filter_map(|turn| turn.get("content")).filter(|content| content.kind() == Kind::Array);
+    contents.flat_map(without_unsigned).collect()
+}
+
+/// An element goes with the comma behind it; the last one with the comma before it.
+fn without_unsigned(content: Value<'_>) -> Vec<Edit> {
+    let is_unsigned = |part: Value<'_>| {
+        part.get("type").and_then(Value::text).as_deref() == Some("thinking")
+            && part.get("signature").and_then(Value::text).as_deref() == Some("")
+    };
+    let parts: Vec<(Range<usize>, bool)> = content.elements().map(|part| (part.span(), is_unsigned(part))).collect();
+    let Some(last_kept) = parts.iter().rposition(|(_, unsigned)| !unsigned) else { return Vec::new() };
+    let cut = |(index, (span, _)): (usize, &(Range<usize>, bool))| {
+        let span =
+            if index < last_kept { span.start..parts[index + 1].0.start } else { parts[index - 1].0.end..span.end };
+        Edit { span, replacement: Vec::new() }
+    };
+    parts.iter().enumerate().filter(|(_, (_, unsigned))| *unsigned).map(cut).collect()
+}
+
 /// The fields in which a provider is told of the principal, in no spelling but their own.
 pub(super) fn check_owned_fields(root: Value<'_>) -> Shape<()> {
     for key in TENANT_FIELDS.iter().chain(&[SAFETY_IDENTIFIER]) {

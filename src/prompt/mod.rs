@@ -133,6 +133,12 @@ impl Prompt {
         self.model.as_ref().map(|model| model.name.as_str())
     }
 
+    /// Whether the body asks for a stream of events, as every dialect has it: `"stream": true`.
+    pub fn streams(&self) -> bool {
+        let stream = self.document.as_ref().and_then(|document| document.root().get("stream"));
+        stream.is_some_and(|stream| stream.raw() == "true")
+    }
+
     /// The tenants that the body names, beside its own fields those in `metadata`.
     pub fn tenants_named(&self) -> Vec<NamedTenant<'_>> {
         self.document.as_ref().map(|document| dialect::tenants_named(document.root())).unwrap_or_default()
@@ -172,12 +178,19 @@ impl Prompt {
             None => dialect::hush(dialect, document.root()),
         };
         told.extend(blanked);
+        let holds = |spelling: &&[u8]| memchr::memmem::find(document.bytes(), spelling).is_some();
+        if self.endpoint == Endpoint::Messages && UNSIGNED.iter().any(holds) {
+            told.extend(dialect::unsigned_thinking(document.root()));
+        }
         // An app's pointer may lead into a field of ours: what stands there goes as a whole.
         let apart = |edit: &&Edit| told.iter().all(|ours| !ours.overlaps(edit));
         let mut edits: Vec<&Edit> = self.edits.iter().filter(apart).chain(&renamed).chain(&told).collect();
         edit::splice(document.bytes(), &mut edits)
     }
 }
+
+/// Seldom anywhere, so that it is looked for before the conversation is walked through. As clients write back what they got.
+const UNSIGNED: [&[u8]; 2] = [br#""signature":"""#, br#""signature": """#];
 
 /// A tenant that a body names, by id or slug.
 #[derive(Debug, PartialEq, Eq)]

@@ -60,6 +60,9 @@ pub(super) struct Drain {
     gone: mpsc::Receiver<()>,
 }
 
+/// For one event to be written to whoever reads.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// A connection's share in the drain.
 pub(super) struct Watch {
     draining: Draining,
@@ -76,12 +79,17 @@ impl Drain {
         Watch { draining: self.draining.clone(), _alive: self.alive.clone() }
     }
 
-    /// Waits for the last connection, for as long as `timeout` at most.
-    pub(super) async fn finished(mut self, timeout: Duration) {
+    /// Waits for the last connection, for as long as `timeout`. Then it calls `close`, and waits once more for what that
+    /// ends.
+    pub(super) async fn finished(mut self, timeout: Duration, close: impl FnOnce()) {
         drop(self.alive);
-        if tokio::time::timeout(timeout, self.gone.recv()).await.is_err() {
-            tracing::warn!("the drain timeout is over: connections that are still open are closed");
+        if tokio::time::timeout(timeout, self.gone.recv()).await.is_ok() {
+            return;
         }
+        tracing::warn!("the drain timeout is over: streams are told, and connections that are still open are closed");
+        close();
+        // What did not end by then is cut with the worker.
+        drop(tokio::time::timeout(LAST_WORDS, self.gone.recv()).await);
     }
 }
 

@@ -35,7 +35,8 @@ pub struct Config {
     pub head_timeout: Duration,
     /// Streams that one HTTP/2 connection may have open.
     pub h2_streams_max: u32,
-    /// How long requests under way may go on when the process is told to stop.
+    /// How long requests under way may go on when the process is told to stop. Streams are then told that it ends, and
+    /// connections closed within another second.
     pub drain_timeout: Duration,
     /// How long connections are still accepted after the process is told to stop, until nobody sends new ones here.
     pub drain_delay: Duration,
@@ -52,6 +53,9 @@ pub const DEFAULT_DRAIN_DELAY: Duration = Duration::from_secs(2);
 /// A head larger than this is answered 431.
 const HEAD_BYTES_MAX: usize = 64 << 10;
 const HEADERS_MAX: usize = 100;
+/// Of each HTTP/2 stream, what its client does not read yet (promise R16). What HTTP/1.1 holds is bounded by the size of
+/// an answer's pieces.
+const SEND_BYTES_MAX: usize = 14 << 10;
 /// How long the acceptor rests when the system is out of descriptors or memory.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
 /// Connections that a worker may be behind by before the acceptor waits for it.
@@ -62,6 +66,10 @@ pub trait Service: Send + Sync + 'static {
     type Body: Body<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + 'static;
 
     fn serve(&self, request: Request<Incoming>, peer: SocketAddr) -> impl Future<Output = Response<Self::Body>> + Send;
+
+    /// The drain's time is over. Answers that can tell their clients so shall do it now and end; what is left is cut
+    /// shortly after.
+    fn close_streams(&self);
 }
 
 type Connection = (std::net::TcpStream, SocketAddr);
@@ -140,7 +148,7 @@ async fn work<S: Service>(service: S, mut handed: mpsc::Receiver<Connection>, co
         #[expect(clippy::disallowed_methods, reason = "the drain below waits for every connection")]
         tokio::spawn(connection);
     }
-    drain.finished(config.drain_timeout).await;
+    drain.finished(config.drain_timeout, || service.close_streams()).await;
 }
 
 fn connection_builder(config: &Config) -> auto::Builder<TokioExecutor> {
@@ -155,6 +163,7 @@ fn connection_builder(config: &Config) -> auto::Builder<TokioExecutor> {
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(config.h2_streams_max)
+        .max_send_buf_size(SEND_BYTES_MAX)
         .max_header_list_size(u32::try_from(HEAD_BYTES_MAX).unwrap_or(u32::MAX))
         .keep_alive_interval(Some(config.head_timeout))
         .keep_alive_timeout(config.head_timeout);

@@ -1,20 +1,16 @@
 //! An upstream's own credential: read when the gate starts, and anew as soon as its file changes (promise S29).
 
-use std::fs::Metadata;
-use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::SystemTime;
+use std::sync::Arc;
 
 use http::HeaderValue;
 
-use crate::secret::{Secret, SecretError, SecretSource};
+use crate::secret::{MadeOfSecret, Secret, SecretError, SecretSource, Watched};
 
 /// A credential as it is sent, and the bare secret to look for in answers.
 pub(super) struct Loaded {
     pub(super) bearer: HeaderValue,
     pub(super) bare: HeaderValue,
     pub(super) secret: Secret,
-    stamp: Option<Stamp>,
 }
 
 /// The credential could not be read, or no header could carry it.
@@ -26,76 +22,62 @@ pub enum CredentialError {
     NotAHeader(SecretSource),
 }
 
-pub(super) struct Credential {
-    source: SecretSource,
-    current: RwLock<Arc<Loaded>>,
+/// Whose credential a call is paid by.
+#[derive(Clone)]
+pub(super) enum Payer {
+    /// The upstream wants none, or nobody was asked who they are: without a tenant nothing is spent.
+    Nobody,
+    House(Arc<Loaded>),
+    /// What the upstream says of it, such as a rate limit, says nothing of other tenants' calls.
+    Tenant(Arc<Loaded>),
 }
+
+impl Payer {
+    pub(super) fn credential(&self) -> Option<&Arc<Loaded>> {
+        match self {
+            Payer::Nobody => None,
+            Payer::House(loaded) | Payer::Tenant(loaded) => Some(loaded),
+        }
+    }
+
+    pub(super) fn is_a_tenant(&self) -> bool {
+        matches!(self, Payer::Tenant(_))
+    }
+}
+
+pub(super) struct Credential(Watched<Loaded>);
 
 impl Credential {
     pub(super) fn load(source: SecretSource) -> Result<Credential, CredentialError> {
-        let loaded = read(&source)?;
-        Ok(Credential { source, current: RwLock::new(Arc::new(loaded)) })
+        Watched::load(source).map(Credential)
     }
 
-    /// The credential of this very moment. Looking at a file's stamp takes about a microsecond, and environments do
-    /// not change.
+    /// The credential of this very moment.
     pub(super) fn current(&self) -> Arc<Loaded> {
-        let held = self.current.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let SecretSource::File(path) = &self.source else { return held };
-        if held.stamp.is_some() && held.stamp == Stamp::of(path) {
-            return held;
-        }
-        self.reload(held)
-    }
-
-    /// A file that is gone or half written leaves the old credential in force.
-    fn reload(&self, held: Arc<Loaded>) -> Arc<Loaded> {
-        match read(&self.source) {
-            Ok(loaded) => {
-                let loaded = Arc::new(loaded);
-                *self.current.write().unwrap_or_else(PoisonError::into_inner) = loaded.clone();
-                loaded
-            }
-            Err(error) => {
-                tracing::warn!(%error, "an upstream's credential cannot be read anew; the old one stays in force");
-                held
-            }
-        }
+        self.0.current()
     }
 }
 
-fn read(source: &SecretSource) -> Result<Loaded, CredentialError> {
-    // The stamp is taken first: a change between the two is seen at the next request.
-    let stamp = match source {
-        SecretSource::File(path) => Stamp::of(path),
-        SecretSource::Env(_) => None,
-    };
-    let secret = source.read()?;
-    let header = |bytes: &[u8]| {
-        let mut value = HeaderValue::from_bytes(bytes).map_err(|_| CredentialError::NotAHeader(source.clone()))?;
-        value.set_sensitive(true);
-        Ok::<_, CredentialError>(value)
-    };
-    let bearer = header(&[b"Bearer ", secret.expose()].concat())?;
-    let bare = header(secret.expose())?;
-    Ok(Loaded { bearer, bare, secret, stamp })
-}
-
-/// What changes when a file is written, or when the link to it is swapped as Kubernetes does.
-#[derive(PartialEq, Eq)]
-struct Stamp {
-    modified: Option<SystemTime>,
-    bytes: u64,
-    inode: u64,
-}
-
-impl Stamp {
-    fn of(path: &Path) -> Option<Stamp> {
-        let metadata = std::fs::metadata(path).ok()?;
-        Some(Stamp { modified: metadata.modified().ok(), bytes: metadata.len(), inode: inode(&metadata) })
+impl Loaded {
+    /// None where no header could carry it.
+    pub(super) fn of(secret: Secret) -> Option<Loaded> {
+        let header = |bytes: &[u8]| {
+            let mut value = HeaderValue::from_bytes(bytes).ok()?;
+            value.set_sensitive(true);
+            Some(value)
+        };
+        let bearer = header(&[b"Bearer ", secret.expose()].concat())?;
+        let bare = header(secret.expose())?;
+        Some(Loaded { bearer, bare, secret })
     }
 }
 
-fn inode(metadata: &Metadata) -> u64 {
-    std::os::unix::fs::MetadataExt::ino(metadata)
+impl MadeOfSecret for Loaded {
+    type Error = CredentialError;
+
+    const NAME: &'static str = "an upstream's credential";
+
+    fn make(secret: Secret, source: &SecretSource) -> Result<Loaded, CredentialError> {
+        Loaded::of(secret).ok_or_else(|| CredentialError::NotAHeader(source.clone()))
+    }
 }

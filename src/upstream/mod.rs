@@ -1,45 +1,71 @@
-//! Where calls go: the primary, then the secondary.
+//! Where calls go: from target to target, until one answers.
 //!
-//! A call is prepared once and attempted at one target after the other, until one answers with its first byte. What
-//! was sent to the client is never taken back, so there is no other attempt after that byte.
+//! A call is prepared for one target after the other, until one answers with its first content. What was sent to the
+//! client is never taken back, so there is no other attempt after that. `run` tells a call's life; `attempt` that of one
+//! try of it.
 
+mod attempt;
 mod body;
+mod breaker;
+mod budget;
 pub mod config;
 mod connections;
 mod credential;
+mod health;
+mod latency;
+mod models;
+mod retry_after;
+mod run;
+mod targets;
+mod too_long;
+mod translate;
+mod window;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http::header::{self, HeaderMap, HeaderValue};
-use http::{Request, StatusCode, Uri};
-use http_body_util::Full;
+use http::StatusCode;
+use http::header::HeaderMap;
 
 pub use self::body::ReplyBody;
 pub use self::config::Config;
 pub use self::credential::CredentialError;
+pub use self::models::Catalogue;
 
-use self::config::{Failover, Metadata, ModelGroup, Upstream};
-use self::connections::{ConnectionError, Connections};
-use self::credential::{Credential, Loaded};
+use self::breaker::{Breaker, State};
+use self::budget::Budget;
+use self::config::{Failover, Upstream};
+use self::connections::Connections;
+use self::credential::{Credential, Loaded, Payer};
+use self::health::Check;
+use self::run::Run;
+use self::targets::{Candidate, Targets};
 use crate::call::Call;
 use crate::headers;
+use crate::metrics::{AttemptOutcome, Count, Metrics};
 use crate::route::Dialect;
+use crate::seal::{SealError, Seals};
+use crate::sse::Protocol;
 use crate::telemetry::RequestLog;
+use crate::tenant::TenantId;
 use crate::tls;
 
-/// What every worker shares: who the upstreams are, and their credentials.
+/// What every worker shares: who the upstreams are, how they do, and their credentials.
 pub struct Directory {
-    targets: Vec<Target>,
-    models: Vec<ModelGroup>,
+    targets: Targets,
+    /// By the upstream's index.
+    credentials: Vec<Option<Credential>>,
+    tls: Vec<rustls::ClientConfig>,
+    seals: Arc<Seals>,
     failover: Failover,
-}
-
-struct Target {
-    upstream: Upstream,
-    credential: Option<Credential>,
-    tls: rustls::ClientConfig,
+    budget: Budget,
+    hedges: Budget,
+    metrics: Arc<Metrics>,
+    /// Of each upstream, what nearly every request adds to.
+    answered: Vec<Count>,
+    shut_for: Mutex<HashMap<(TenantId, usize), Instant>>,
 }
 
 /// Why an upstream cannot be used at all; found before the gate starts.
@@ -52,34 +78,92 @@ pub enum DirectoryError {
 }
 
 impl Directory {
-    pub fn new(config: Config) -> Result<Directory, DirectoryError> {
-        let targets = config.upstreams.into_iter().map(Target::new).collect::<Result<_, _>>()?;
-        Ok(Directory { targets, models: config.models, failover: config.failover })
+    pub fn new(config: Config, seals: Arc<Seals>, metrics: Arc<Metrics>) -> Result<Directory, DirectoryError> {
+        let failover = config.failover.clone();
+        let credentials = config.upstreams.iter().map(credential).collect::<Result<_, _>>()?;
+        let tls = config.upstreams.iter().map(tls_config).collect::<Result<_, _>>()?;
+        let answered = |upstream: &Upstream| metrics.count_of(&upstream.name, AttemptOutcome::Answered);
+        Ok(Directory {
+            answered: config.upstreams.iter().map(answered).collect(),
+            targets: Targets::new(config),
+            credentials,
+            tls,
+            seals,
+            budget: Budget::new(failover.retry_budget.ratio, failover.retry_budget.per_second_min),
+            hedges: Budget::new(failover.hedging.share_max, 0.0),
+            failover,
+            metrics,
+            shut_for: Mutex::default(),
+        })
     }
 
-    /// The targets of a call, in the order in which they are tried, each with its own name for the model.
-    fn route(&self, call: &Call) -> Vec<(usize, Option<&str>)> {
-        let understands = |index: &usize| self.targets[*index].upstream.dialect.understands(call.dialect());
-        let group = self.models.iter().find(|group| call.model() == Some(&group.name));
-        match group {
-            Some(group) => {
-                let targets = group.targets.iter().map(|target| (target.upstream, Some(target.model.as_str())));
-                targets.filter(|(index, _)| understands(index)).collect()
-            }
-            None => (0..self.targets.len()).filter(understands).map(|index| (index, None)).collect(),
+    /// Asks the upstreams for their health, by the config. Never returns.
+    pub async fn watch_health(&self) {
+        let checks = self.targets.upstreams().iter().zip(&self.tls).enumerate().map(|(index, (upstream, tls))| {
+            let targets = self.targets.all().iter().filter(|target| target.upstream == index);
+            Check::new(upstream, tls.clone(), targets.map(|target| target.breaker.clone()).collect())
+        });
+        match checks.collect::<Result<Vec<_>, http::Error>>() {
+            Ok(checks) => health::watch(&checks.into_iter().flatten().collect::<Vec<_>>()).await,
+            Err(error) => tracing::error!(%error, "an upstream cannot be asked for its health"),
         }
+        std::future::pending().await
+    }
+
+    /// Tells the metrics which targets are left alone at this moment.
+    pub fn measure(&self) {
+        let now = Instant::now();
+        for target in self.targets.all() {
+            let upstream = &self.targets.upstreams()[target.upstream].name;
+            let shut = target.breaker.state(now) != State::Closed;
+            self.metrics.upstream_shut(upstream, target.model.as_deref().unwrap_or_default(), shut);
+        }
+    }
+
+    /// Whether the config gives hedging a share.
+    fn hedges_calls(&self) -> bool {
+        self.failover.hedging.share_max > 0.0
+    }
+
+    /// Whose credential a call at an upstream is paid by: the tenant's own before the gate's. One that does not open is
+    /// no reason to spend the gate's.
+    fn payer(&self, call: &Call, index: usize) -> Result<Payer, SealError> {
+        // A public route has no tenant, and nobody without one may spend what the credential pays for.
+        let Some(principal) = call.principal() else { return Ok(Payer::Nobody) };
+        let tenant = &principal.tenant;
+        let name = &self.targets.upstreams()[index].name;
+        if let Some(sealed) = tenant.policy.provider_keys.get(&**name) {
+            let secret = self.seals.open(sealed, &[tenant.id.as_str(), name])?;
+            return Ok(Payer::Tenant(Arc::new(Loaded::of(secret).ok_or(SealError::Unopened)?)));
+        }
+        Ok(self.credentials[index].as_ref().map_or(Payer::Nobody, |credential| Payer::House(credential.current())))
+    }
+
+    /// Until when a target that limits the rate of a tenant's own credential is left alone by that tenant.
+    fn shut_to(&self, call: &Call, candidate: &Candidate<'_>, payer: &Payer, now: Instant) -> Option<Instant> {
+        let tenant = payer.is_a_tenant().then(|| call.principal())??.tenant.id.clone();
+        let shut = self.shut_for.lock().unwrap_or_else(PoisonError::into_inner);
+        shut.get(&(tenant, candidate.target.index)).copied().filter(|until| *until > now)
+    }
+
+    fn shut_for(&self, call: &Call, candidate: &Candidate<'_>, until: Instant) {
+        let Some(principal) = call.principal() else { return };
+        let now = Instant::now();
+        let mut shut = self.shut_for.lock().unwrap_or_else(PoisonError::into_inner);
+        shut.retain(|_, until| *until > now);
+        let longest = shut.entry((principal.tenant.id.clone(), candidate.target.index)).or_insert(until);
+        *longest = until.max(*longest);
     }
 }
 
-impl Target {
-    fn new(upstream: Upstream) -> Result<Target, DirectoryError> {
-        let name = upstream.name.clone();
-        let failed = |error| DirectoryError::Credential { upstream: name.clone(), error };
-        let credential = upstream.credential.clone().map(Credential::load).transpose().map_err(failed)?;
-        let tls = tls::client_config(upstream.ca_file.as_deref())
-            .map_err(|problem| DirectoryError::Authorities { upstream: upstream.name.clone(), problem })?;
-        Ok(Target { upstream, credential, tls })
-    }
+fn credential(upstream: &Upstream) -> Result<Option<Credential>, DirectoryError> {
+    let failed = |error| DirectoryError::Credential { upstream: upstream.name.clone(), error };
+    upstream.credential.clone().map(Credential::load).transpose().map_err(failed)
+}
+
+fn tls_config(upstream: &Upstream) -> Result<rustls::ClientConfig, DirectoryError> {
+    tls::client_config(upstream.ca_file.as_deref())
+        .map_err(|problem| DirectoryError::Authorities { upstream: upstream.name.clone(), problem })
 }
 
 /// One worker's way to the upstreams.
@@ -88,17 +172,43 @@ pub struct Upstreams {
     connections: Vec<Connections>,
 }
 
-/// An upstream's answer, from its first byte on.
+/// An upstream's answer, from its first content on.
 pub struct Reply {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: ReplyBody,
     pub upstream: Arc<str>,
     pub attempts: u32,
-    /// How long the upstreams took until the first byte, all attempts together.
+    /// How long the upstreams took until the first content, all attempts together.
     pub waited: Duration,
     /// The longest silence that its body may keep.
     pub idle_timeout: Duration,
+    /// How long a client of a stream hears nothing before it is sent a comment; zero for never.
+    pub keep_alive: Duration,
+    /// The rules by which its events end, where it is a stream and they are known.
+    pub protocol: Option<Protocol>,
+    pub report: Report,
+}
+
+/// A call under way.
+pub type Sending = Pin<Box<dyn Future<Output = Result<Reply, UpstreamError>> + Send>>;
+
+/// Tells of an answer that broke after it had begun.
+#[derive(Clone)]
+pub struct Report {
+    upstream: Arc<str>,
+    metrics: Arc<Metrics>,
+    /// None where a tenant's own credential paid: what becomes of its calls says nothing of others'.
+    breaker: Option<Arc<Breaker>>,
+}
+
+impl Report {
+    pub fn broke(&self) {
+        self.metrics.attempted(&self.upstream, AttemptOutcome::Broken);
+        if let Some(breaker) = &self.breaker {
+            breaker.broke(Instant::now());
+        }
+    }
 }
 
 impl Reply {
@@ -111,11 +221,21 @@ impl Reply {
     }
 }
 
-/// Why no upstream answered. The last attempt's cause is told.
+/// Why no upstream answered. Of several attempts the last one's cause is told.
 #[derive(Debug, thiserror::Error)]
 pub enum UpstreamError {
     #[error("no upstream speaks the {} dialect", .0.as_str())]
     NoTarget(Dialect),
+    #[error("there is no model of this name for the caller")]
+    UnknownModel,
+    /// Every target that there is for the call has no word for something in it. Names the place, as the caller wrote it.
+    #[error("the call cannot be translated: {0}")]
+    Untranslatable(String),
+    /// Every target is left alone for a while.
+    #[error("every target is shut; the first opens after {opens_after:?}")]
+    AllShut { opens_after: Duration },
+    #[error("the tenant's own credential cannot be used: {0}")]
+    Sealed(#[source] SealError),
     #[error("no upstream could be reached: {cause}")]
     Unreachable { cause: String, upstream: Arc<str>, attempts: u32 },
     #[error("no upstream answered in time: {cause}")]
@@ -125,7 +245,11 @@ pub enum UpstreamError {
 impl UpstreamError {
     pub fn record(&self, log: &mut RequestLog) {
         match self {
-            UpstreamError::NoTarget(_) => {}
+            UpstreamError::NoTarget(_)
+            | UpstreamError::UnknownModel
+            | UpstreamError::Untranslatable(_)
+            | UpstreamError::AllShut { .. }
+            | UpstreamError::Sealed(_) => {}
             UpstreamError::Unreachable { upstream, attempts, .. }
             | UpstreamError::Timeout { upstream, attempts, .. } => {
                 log.line.upstream = Some(upstream.clone());
@@ -135,153 +259,40 @@ impl UpstreamError {
     }
 }
 
-/// Why one attempt failed, so that the next target is tried.
-#[derive(Debug, thiserror::Error)]
-enum AttemptError {
-    #[error(transparent)]
-    Connection(#[from] ConnectionError),
-    #[error("the answer broke off before its first byte")]
-    Body,
-    #[error("no first byte within the first-byte timeout")]
-    FirstByteTimeout,
-}
-
-impl AttemptError {
-    fn is_of_a_kept_connection(&self) -> bool {
-        matches!(self, AttemptError::Connection(ConnectionError::Broken { reused: true, .. }))
-    }
-}
-
 impl Upstreams {
     pub fn new(directory: Arc<Directory>) -> Result<Upstreams, http::Error> {
-        let connect = |target: &Target| Connections::new(&target.upstream, target.tls.clone());
-        let connections = directory.targets.iter().map(connect).collect::<Result<_, _>>()?;
+        let upstreams = directory.targets.upstreams().iter().zip(&directory.tls);
+        let connect =
+            |(upstream, tls): (&Arc<Upstream>, &rustls::ClientConfig)| Connections::new(upstream, tls.clone());
+        let connections = upstreams.map(connect).collect::<Result<_, _>>()?;
         Ok(Upstreams { directory, connections })
     }
 
     pub async fn send(&self, call: &Call) -> Result<Reply, UpstreamError> {
-        let started = Instant::now();
-        let targets = self.directory.route(call);
-        let alone = targets.len() == 1;
-        let mut refused: Option<Reply> = None;
-        let mut failed = None;
-        let mut attempts = 0;
-        for (index, model) in targets {
-            attempts += 1;
-            let mut outcome = self.attempt(call, index, model, false).await;
-            // The upstream may have closed a kept connection just as the request was sent. Where nobody else is left to
-            // ask, it is asked once more.
-            if alone && matches!(&outcome, Err(error) if error.is_of_a_kept_connection()) {
-                attempts += 1;
-                outcome = self.attempt(call, index, model, true).await;
-            }
-            match outcome {
-                Ok(reply) if self.fails_over(reply.status) => refused = Some(reply),
-                Ok(reply) => return Ok(Reply { attempts, waited: started.elapsed(), ..reply }),
-                Err(error) => failed = Some((error, index)),
-            }
-        }
-        // What an upstream said is worth more to the caller than our word that another could not be reached.
-        match (refused, failed) {
-            (Some(reply), _) => Ok(Reply { attempts, waited: started.elapsed(), ..reply }),
-            (None, Some((error, index))) => Err(self.told(&error, index, attempts)),
-            (None, None) => Err(UpstreamError::NoTarget(call.dialect())),
-        }
+        Run::new(self, call).go().await
     }
 
-    fn fails_over(&self, status: StatusCode) -> bool {
-        self.directory.failover.statuses.contains(&status)
+    /// As `send`, for whoever has more to do meanwhile. Dropped, it ends the call.
+    pub fn dispatch(self: Arc<Upstreams>, call: Call) -> Sending {
+        Box::pin(async move { self.send(&call).await })
     }
 
-    fn told(&self, error: &AttemptError, index: usize, attempts: u32) -> UpstreamError {
-        let upstream = self.directory.targets[index].upstream.name.clone();
-        let cause = error.to_string();
-        match error {
-            AttemptError::FirstByteTimeout | AttemptError::Connection(ConnectionError::ConnectTimeout) => {
-                UpstreamError::Timeout { cause, upstream, attempts }
-            }
-            AttemptError::Connection(_) | AttemptError::Body => {
-                UpstreamError::Unreachable { cause, upstream, attempts }
-            }
-        }
+    /// How long a client of a stream hears nothing before it is sent a comment; zero for never.
+    pub fn keep_alive(&self) -> Duration {
+        self.directory.failover.keep_alive
     }
 
-    async fn attempt(
-        &self,
-        call: &Call,
-        index: usize,
-        model: Option<&str>,
-        fresh: bool,
-    ) -> Result<Reply, AttemptError> {
-        let target = &self.directory.targets[index];
-        let credential = target.credential.as_ref().map(Credential::current);
-        // A public route has no tenant, and nobody without one may spend what the credential pays for.
-        let credential = credential.filter(|_| call.principal().is_some());
-        let request = request_for(call, &target.upstream, model, credential.as_deref());
-        let answering = async {
-            let (response, lease) = self.connections[index].send(request, fresh).await?;
-            let (parts, body) = response.into_parts();
-            let body = ReplyBody::open(body, lease).await.map_err(|_| AttemptError::Body)?;
-            Ok((parts, body))
-        };
-        let first_byte_timeout = self.directory.failover.first_byte_timeout;
-        let answered = tokio::time::timeout(first_byte_timeout, answering).await;
-        let (parts, body) = answered.unwrap_or(Err(AttemptError::FirstByteTimeout))?;
-        Ok(Reply {
-            status: parts.status,
-            headers: reply_headers(parts.headers, credential.as_deref()),
-            body,
-            upstream: target.upstream.name.clone(),
-            attempts: 0,
-            waited: Duration::ZERO,
-            idle_timeout: self.directory.failover.idle_timeout,
-        })
+    /// Which models the caller may ask for.
+    pub fn models(&self, call: &Call) -> Catalogue {
+        models::answer(&self.directory.targets, call)
     }
 }
 
-fn request_for(
-    call: &Call,
-    upstream: &Upstream,
-    model: Option<&str>,
-    credential: Option<&Loaded>,
-) -> Request<Full<Bytes>> {
-    let Metadata { headers: told_by_headers, body: told_in_body } = upstream.metadata;
-    let mut request = Request::new(Full::new(call.body_for(model, upstream.dialect, told_in_body)));
-    *request.method_mut() = call.method.clone();
-    *request.uri_mut() = target_uri(call, upstream);
-    let mut headers = call.headers_for(told_by_headers);
-    if let Ok(host) = HeaderValue::from_str(upstream.base.authority.as_str()) {
-        headers.insert(header::HOST, host);
-    }
-    if let Some(credential) = credential {
-        match call.dialect() {
-            Dialect::Anthropic => headers.insert("x-api-key", credential.bare.clone()),
-            Dialect::OpenAi | Dialect::Any => headers.insert(header::AUTHORIZATION, credential.bearer.clone()),
-        };
-    }
-    *request.headers_mut() = headers;
-    request
+/// What an answer that tells of an error says of it, in whichever dialect.
+pub async fn refusal_in(mut reply: Reply) -> Option<String> {
+    let body = reply.body.collect(REFUSAL_BYTES_MAX, reply.idle_timeout).await.ok()?;
+    let told: serde_json::Value = serde_json::from_slice(&body).ok()?;
+    told["error"]["message"].as_str().map(str::to_owned)
 }
 
-/// Scheme, host and prefix are the config's, path and query the caller's: no byte of a request moves between the two.
-fn target_uri(call: &Call, upstream: &Upstream) -> Uri {
-    let mut parts = http::uri::Parts::default();
-    parts.scheme = Some(upstream.base.scheme.clone());
-    parts.authority = Some(upstream.base.authority.clone());
-    parts.path_and_query = if upstream.base.path.is_empty() {
-        Some(call.path_and_query.clone())
-    } else {
-        upstream.base.join(call.path_and_query.as_str()).parse().ok()
-    };
-    Uri::from_parts(parts).expect("scheme, authority and path were each parsed before")
-}
-
-/// What passes back: not the headers of one connection, no cookie, and nothing that holds the credential (promise S8).
-fn reply_headers(mut headers: HeaderMap, credential: Option<&Loaded>) -> HeaderMap {
-    headers::strip_hop_by_hop(&mut headers);
-    headers.remove(header::SET_COOKIE);
-    if let Some(credential) = credential {
-        headers::strip_values_holding(&mut headers, credential.secret.expose());
-    }
-    headers
-}
+const REFUSAL_BYTES_MAX: usize = 64 << 10;

@@ -5,6 +5,8 @@ import uuid
 
 import schemathesis
 
+UPSTREAM = "openai-primary"
+"""One that the gate of the test has."""
 ENTITY_TAG = re.compile(r'^(\*|(W/)?"[!#-~]*")$')
 
 
@@ -20,6 +22,8 @@ def before_call(context, case, **kwargs):
     for name in ("If-Match", "If-None-Match"):
         if name in headers and not ENTITY_TAG.match(headers[name]):
             headers[name] = '"1"'
+    if "upstream" in (case.path_parameters or {}):
+        case.path_parameters["upstream"] = UPSTREAM
     for row in case.body if isinstance(case.body, list) else [case.body]:
         if isinstance(row, dict):
             mend(row)
@@ -28,6 +32,9 @@ def before_call(context, case, **kwargs):
 def mend(row):
     if "tenant" in row:
         row["tenant"] = "acme"
+    for targets in (row.get("targets") or {}).values():
+        for target in targets or []:
+            target["upstream"] = UPSTREAM
     # A password is bounded in bytes, and a schema counts characters.
     if isinstance(row.get("password"), str):
         row["password"] = row["password"].encode()[:72].decode(errors="ignore").ljust(8, ".")

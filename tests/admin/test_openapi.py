@@ -24,12 +24,14 @@ class AdminGate(Gate):
     def __init__(self, directory):
         self.token = secrets.token_hex(32)
         (directory / "admin-token").write_text(self.token)
+        (directory / "sealing-key").write_text(secrets.token_hex(32))
         super().__init__(directory)
         self.tenant("acme")
 
     def _config(self):
         config = json.loads(super()._config())
         config["admin"]["token"] = {"file": "admin-token"}
+        config["sealing"] = {"keys": [{"id": "s1", "file": "sealing-key"}]}
         # Hundreds of passwords are hashed.
         config["auth"]["api_key"] = {"bcrypt_cost": 4}
         return json.dumps(config)
@@ -70,6 +72,17 @@ def test_secrets_that_the_api_made_are_not_in_the_log(admin_gate):
     log = admin_gate.serving.log.read_text()
     assert key.split("_")[2] not in log and admin_gate.token not in log
     assert "key created" in log
+
+
+def test_provider_key_that_a_tenant_was_given_is_not_in_the_log(admin_gate):
+    key = f"sk-{secrets.token_hex(16)}"
+    path = "/admin/v1/tenants/acme/provider-keys/openai-primary"
+    put = request(admin_gate, path, json.dumps({"key": key}).encode())
+    put.method = "PUT"
+    answer = urllib.request.urlopen(put, timeout=5).read().decode()
+    log = admin_gate.serving.log.read_text()
+    assert "openai-primary" in answer and key not in answer
+    assert "provider key set" in log and key not in log
 
 
 def request(gate, path, body=None):

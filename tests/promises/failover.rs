@@ -51,14 +51,19 @@ async fn r03_primary_that_never_answers_is_left_at_the_first_byte_timeout() {
         .upstream(&primary)
         .upstream(&secondary)
         .tenant("acme")
-        .config("failover: { first_byte_timeout: 500ms }")
+        .config("failover: { first_byte_timeout: 1s }")
         .start()
         .await;
-    primary.set_faults(faults(r#"{"hang":true}"#));
-    let began = Instant::now();
-    let reply = gate.chat_stream("Hi").send().await;
-    assert_eq!(reply.header("x-wardgate-upstream"), "secondary");
-    assert!(began.elapsed() >= Duration::from_millis(500));
+    // Silent from the beginning, and behind a first event that is no content.
+    for fault in [r#"{"hang":true}"#, r#"{"stall_after":1}"#] {
+        primary.set_faults(faults(fault));
+        let began = Instant::now();
+        let reply = gate.chat_stream("Hi").send().await;
+        let took = began.elapsed();
+        assert_eq!(reply.header("x-wardgate-upstream"), "secondary");
+        assert!(took >= Duration::from_millis(990) && took <= Duration::from_millis(1_100), "{fault}: {took:?}");
+        assert_eq!(reply.text().matches(r#""role":"assistant""#).count(), 1, "nothing of the first is left");
+    }
     let seen = primary.requests().pop().unwrap();
     tokio::time::timeout(Duration::from_secs(2), seen.ended()).await.expect("the hanging call is closed");
 }
@@ -66,7 +71,8 @@ async fn r03_primary_that_never_answers_is_left_at_the_first_byte_timeout() {
 #[tokio::test]
 async fn r04_reset_before_the_head_costs_one_more_attempt_and_no_error() {
     let (primary, secondary) = (provider("primary").await, provider("secondary").await);
-    let gate = gate().upstream(&primary).upstream(&secondary).tenant("acme").start().await;
+    let patient = "failover: { breaker: { failures: 1000, failure_ratio: 1, requests_min: 1000 } }";
+    let gate = gate().upstream(&primary).upstream(&secondary).tenant("acme").config(patient).start().await;
     // The second round finds connections that were kept open and are reset while they serve.
     for _ in 0..2 {
         assert_eq!(gate.chat("Hi").send().await.header("x-wardgate-upstream"), "primary");
@@ -118,10 +124,39 @@ async fn answer_that_breaks_before_its_first_byte_is_replaced() {
     assert!(reply.text().ends_with("data: [DONE]\n\n"));
 }
 
+/// What comes before the first content is held, whatever the format, so that an error behind it is not seen.
+#[tokio::test]
+async fn r10_error_as_a_streams_first_event_is_not_seen_by_the_caller() {
+    let (primary, secondary) = (provider("primary").await, provider("secondary").await);
+    let patient = "failover: { breaker: { failures: 1000, failure_ratio: 1, requests_min: 1000 } }";
+    let gate = gate().upstream(&primary).upstream(&secondary).tenant("acme").config(patient).start().await;
+    let responses = || gate.post("/v1/responses", r#"{"model":"m","input":"Hi","stream":true}"#);
+    let completions = || gate.post("/v1/completions", r#"{"model":"m","prompt":"Hi","stream":true}"#);
+    let asks = [
+        ("chat", gate.chat_stream("Hi"), 1),
+        ("messages", gate.message("Hi", true), 3),
+        ("responses", responses(), 4),
+        ("completions", completions(), 0),
+    ];
+    for (format, ask, lifecycle) in asks {
+        for before in 0..=lifecycle {
+            primary.set_faults(faults(&format!(r#"{{"error_after":{before}}}"#)));
+            let reply = ask.clone().send().await;
+            let text = reply.text();
+            assert_eq!(reply.header("x-wardgate-upstream"), "secondary", "{format} after {before}: {text}");
+            assert!(text.contains("secondary") && !text.contains("primary"), "{format} after {before}: {text}");
+        }
+        primary.set_faults(faults(&format!(r#"{{"error_after":{}}}"#, lifecycle + 1)));
+        let reply = ask.send().await;
+        assert_eq!(reply.header("x-wardgate-upstream"), "primary", "{format}: behind content nothing is tried again");
+    }
+}
+
 #[tokio::test]
 async fn r07_statuses_of_a_failing_upstream_bring_in_the_secondary() {
     let (primary, secondary) = (provider("primary").await, provider("secondary").await);
-    let gate = gate().upstream(&primary).upstream(&secondary).tenant("acme").start().await;
+    let patient = "failover: { breaker: { failures: 1000, failure_ratio: 1, requests_min: 1000 } }";
+    let gate = gate().upstream(&primary).upstream(&secondary).tenant("acme").config(patient).start().await;
     for status in [529, 503, 500, 502, 504, 429, 408] {
         primary.set_faults(faults(&format!(r#"{{"status":{status}}}"#)));
         for reply in [gate.chat("Hi").send().await, gate.message("Hi", true).send().await] {
@@ -129,7 +164,7 @@ async fn r07_statuses_of_a_failing_upstream_bring_in_the_secondary() {
             assert_eq!(reply.header("x-wardgate-upstream"), "secondary");
         }
     }
-    assert_eq!(secondary.requests().len(), 14);
+    assert_eq!((primary.requests().len(), secondary.requests().len()), (14, 14));
 }
 
 #[tokio::test]
@@ -205,12 +240,14 @@ async fn model_names_are_mapped_for_each_target() {
 }
 
 #[tokio::test]
-async fn call_goes_to_upstreams_that_speak_its_dialect_alone() {
-    let openai = provider("openai").await;
-    let gate = gate().speaking("openai", &openai).tenant("acme").start().await;
-    let reply = gate.message("Hi", false).send().await;
-    assert_eq!((reply.status.as_u16(), reply.code().as_str()), (404, "no_upstream"));
-    assert!(openai.requests().is_empty());
+async fn call_that_has_no_translation_goes_to_upstreams_of_its_dialect_alone() {
+    let anthropic = provider("anthropic").await;
+    let gate = gate().speaking("anthropic", &anthropic).tenant("acme").start().await;
+    for path in ["/v1/embeddings", "/v1/completions"] {
+        let reply = gate.post(path, r#"{"model":"m","input":"Hi","prompt":"Hi"}"#).send().await;
+        assert_eq!((reply.status.as_u16(), reply.code().as_str()), (404, "no_upstream"));
+    }
+    assert!(anthropic.requests().is_empty());
 }
 
 #[tokio::test]

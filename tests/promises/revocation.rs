@@ -9,6 +9,7 @@ use crate::support::*;
 /// A stream of the first tenant's that has begun and is held open.
 async fn held_stream(gate: &Gate, primary: &wardgate::cli::mock::Provider, credential: &str) -> Stream {
     primary.set_faults(wardgate::cli::mock::Faults { hold: true, ..faults("{}") });
+    primary.release(1);
     let mut stream = gate.chat_stream("Hi").bearer(credential).open().await.unwrap();
     assert_eq!(stream.status, 200);
     assert!(stream.chunk().await.unwrap().is_ok());
@@ -156,7 +157,7 @@ async fn r23_stream_that_outlived_the_cache_ends_too() {
     let renamed = KeyUpdate { name: Some("renamed".to_owned()), ..KeyUpdate::default() };
     gate.store.update_key(PLATFORM, public_id(&key), renamed, None).await.unwrap();
     eventually("another look-up of the key", async || {
-        drop(gate.chat_stream("Hi").bearer(&key).open().await);
+        drop(gate.chat("Hi").bearer(&key).send().await);
         gate.lookups() > before + 1
     })
     .await;

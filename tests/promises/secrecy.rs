@@ -1,5 +1,7 @@
 //! Promise S9: a secret that passes through is nowhere to be read.
 
+use std::io::Write;
+
 use crate::support::*;
 
 #[tokio::test]
@@ -61,6 +63,95 @@ async fn s09_no_refusal_and_no_log_at_its_most_verbose_holds_a_secret() {
             assert!(!told.contains(inner), "answer {at} holds {inner}: {told}");
         }
     }
+}
+
+/// A tenant's own key goes in by both ways there are, and nothing that anybody can read has it.
+#[tokio::test]
+async fn s09_provider_key_of_a_tenant_is_nowhere_but_sealed_in_its_policy() {
+    let (primary, secondary) = (provider("primary").await, provider("secondary").await);
+    let gate = gate().upstream(&primary).upstream(&secondary).tenant("acme").start().await;
+    wardgate::telemetry::install(
+        &wardgate::telemetry::Config { level: "trace".into(), ..Default::default() },
+        &gate.log.sink(),
+    );
+    let by_api = "sk-canary-by-api-0123456789";
+    let by_command = "sk-canary-by-command-0123456789";
+    let ask = |method: &str, path: &str| {
+        let ask = Ask::new(gate.admin_address(), method, &format!("/admin/v1{path}")).bearer(ADMIN_TOKEN);
+        ask.header("content-type", "application/json").header("idempotency-key", "once")
+    };
+    let body = format!(r#"{{"key":"{by_api}"}}"#);
+    let set = ask("PUT", "/tenants/acme/provider-keys/primary").body(body.clone()).send().await;
+    assert_eq!(set.status, 200, "{}", set.text());
+    let set_by_command = command(&gate, &["provider-key", "set", "acme", "secondary", "--key-stdin"], by_command).await;
+    assert_eq!(set_by_command.0, 0, "{}", set_by_command.1);
+    let mut told = vec![set_by_command.1];
+    for line in [
+        &["provider-key", "set", "acme", "nobody", "--key-stdin"][..],
+        &["provider-key", "list", "acme"],
+        &["provider-key", "list", "acme", "--json"],
+        &["provider-key", "reseal"],
+        &["tenant", "show", "acme"],
+        &["tenant", "list", "--json"],
+    ] {
+        told.push(command(&gate, line, by_command).await.1);
+    }
+    let replies = [
+        set,
+        ask("PUT", "/tenants/acme/provider-keys/nobody").body(body.clone()).send().await,
+        ask("PUT", "/tenants/nobody/provider-keys/primary").body(body.clone()).send().await,
+        ask("PUT", "/tenants/acme/provider-keys/primary").body(format!(r#"{{"key":"{by_api} "}}"#)).send().await,
+        ask("PUT", "/tenants/acme/provider-keys/primary").body(format!(r#"{{"key":"{by_api}"#)).send().await,
+        ask("PUT", "/tenants/acme/provider-keys/primary").header("if-match", "\"1\"").body(body).send().await,
+        ask("GET", "/tenants/acme/provider-keys").send().await,
+        ask("PATCH", "/tenants/acme").body(r#"{"hedging":true}"#).send().await,
+        ask("GET", "/tenants").send().await,
+        ask("GET", "/config").send().await,
+        gate.chat("Hi").send().await,
+    ];
+    told.extend(replies.iter().map(|reply| format!("{:?} {}", reply.headers, reply.text())));
+    assert!(told.iter().filter(|told| told.contains("secondary")).count() >= 5, "what is told names the upstream");
+    eventually("the request's line", async || gate.log.requests().len() == 1).await;
+    told.push(gate.log.text());
+    assert!(gate.log.text().contains("provider key set"), "what was done is told");
+    for (at, told) in told.iter().enumerate() {
+        for secret in [by_api, by_command, SEALING_KEY, "v1.s1."] {
+            assert!(!told.contains(secret), "{secret} is told at {at}: {told}");
+        }
+    }
+    let policy = gate.store.tenant(PLATFORM, "acme").await.unwrap().policy.clone();
+    let column = serde_json::to_string(&policy).unwrap();
+    assert_eq!(column.matches("v1.s1.").count(), 2, "both are there, sealed: {column}");
+    let digest = wardgate::digest::hex(&wardgate::digest::sha256(by_api.as_bytes()));
+    for file in ["wardgate.db", "wardgate.db-wal"] {
+        let bytes = std::fs::read(gate.file(file)).unwrap_or_default();
+        for secret in [by_api, by_command, SEALING_KEY, &digest] {
+            assert!(!holds(&bytes, secret) && !column.contains(secret), "{file} holds {secret}");
+        }
+    }
+    let files = ["wardgate.db", "wardgate.db-wal"].map(|file| std::fs::read(gate.file(file)).unwrap_or_default());
+    assert!(files.iter().any(|bytes| holds(bytes, "v1.s1.")), "that is where the policy is");
+}
+
+/// One command over the gate's own config, as an operator types it: its exit code, and all that it said.
+async fn command(gate: &Gate, line: &[&str], stdin: &'static str) -> (i32, String) {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_wardgate"));
+    let pipe = std::process::Stdio::piped;
+    command.args(line).arg("--config").arg(gate.file("wardgate.yaml")).env("RUST_LOG", "trace");
+    command.stdin(pipe()).stdout(pipe()).stderr(pipe());
+    let run = move || {
+        let mut running = command.spawn().unwrap();
+        // A command that reads none may be gone before it is written.
+        drop(running.stdin.take().unwrap().write_all(stdin.as_bytes()));
+        running.wait_with_output().unwrap()
+    };
+    let output = tokio::task::spawn_blocking(run).await.unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.code().unwrap(), String::from_utf8(said).unwrap())
+}
+
+fn holds(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use wardgate::tenant::{ScanMode, Slug, TenantPolicy, TenantStatus};
 
 use super::client::Ask;
 use super::log::Log;
-use super::{ADMIN_TOKEN, JWT_SECRET, PLATFORM, PROVIDER_KEY};
+use super::{ADMIN_TOKEN, JWT_SECRET, PLATFORM, PROVIDER_KEY, SEALING_KEY};
 
 pub(crate) fn gate() -> GateBuilder {
     GateBuilder::default()
@@ -30,12 +30,19 @@ pub(crate) struct GateBuilder {
     more: String,
     /// In place of a file.
     database: Option<String>,
+    keep_alive: Option<std::time::Duration>,
 }
 
 impl GateBuilder {
     /// Over the PostgreSQL database of this URL.
     pub(crate) fn postgres(mut self, url: &str) -> GateBuilder {
         self.database = Some(url.to_owned());
+        self
+    }
+
+    /// How long a client of a stream waits for a sign of life.
+    pub(crate) fn keep_alive(mut self, span: std::time::Duration) -> GateBuilder {
+        self.keep_alive = Some(span);
         self
     }
 
@@ -55,7 +62,7 @@ impl GateBuilder {
     }
 
     pub(crate) fn upstream_url(mut self, url: &str, dialect: &str, more: &str) -> GateBuilder {
-        let name = ["primary", "secondary", "third"][self.upstreams.len()];
+        let name = ["primary", "secondary", "third", "fourth"][self.upstreams.len()];
         self.upstreams.push(format!("{{ name: {name}, dialect: {dialect}, url: '{url}', {more} }}"));
         self
     }
@@ -86,7 +93,11 @@ impl GateBuilder {
         std::fs::write(directory.path().join("provider-key"), PROVIDER_KEY).unwrap();
         std::fs::write(directory.path().join("jwt-secret"), JWT_SECRET).unwrap();
         std::fs::write(directory.path().join("admin-token"), ADMIN_TOKEN).unwrap();
-        let config = self.resolve(&directory);
+        std::fs::write(directory.path().join("sealing-key"), SEALING_KEY).unwrap();
+        let mut config = self.resolve(&directory);
+        if let Some(span) = self.keep_alive {
+            config.upstreams.failover.keep_alive = span;
+        }
         let store = store::open(&config.store).await.unwrap();
         let mut keys = HashMap::new();
         for (slug, policy) in self.tenants {
@@ -114,6 +125,9 @@ impl GateBuilder {
         if !self.more.contains("admin:") {
             let token = at("admin-token");
             yaml.push_str(&format!("admin: {{ listen: '127.0.0.1:0', token: {{ file: '{token}' }} }}\n"));
+        }
+        if !self.more.contains("sealing:") {
+            yaml.push_str(&format!("sealing: {{ keys: [{{ id: s1, file: '{}' }}] }}\n", at("sealing-key")));
         }
         let secrets = format!("jwt: {{ secrets: [{{ file: '{}' }}] }}", at("jwt-secret"));
         if !self.more.contains("server:") {
@@ -229,7 +243,11 @@ impl Gate {
     pub(crate) async fn bound(&self, slug: &str, scopes: &str, models: &[&str]) {
         let scopes = Some(Scopes::parse(scopes).unwrap());
         let models = Models::from_list(models.iter().map(ToString::to_string).collect());
-        let policy = TenantPolicy { scopes, models, ..TenantPolicy::default() };
+        self.set_policy(slug, TenantPolicy { scopes, models, ..TenantPolicy::default() }).await;
+    }
+
+    /// Says what a tenant differs in from the config.
+    pub(crate) async fn set_policy(&self, slug: &str, policy: TenantPolicy) {
         let update = TenantUpdate { policy: Some(policy), ..TenantUpdate::default() };
         self.store.update_tenant(slug, update, None).await.unwrap();
     }

@@ -53,6 +53,31 @@ pub(crate) fn nobody() -> std::net::SocketAddr {
     listener.local_addr().unwrap()
 }
 
+/// An address that drops SYNs, as one behind a firewall does: its listener accepts nobody, and its queue is full.
+pub(crate) struct BlackHole {
+    listener: tokio::net::TcpListener,
+    _queued: Vec<tokio::net::TcpStream>,
+}
+
+impl BlackHole {
+    pub(crate) async fn dig() -> BlackHole {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = socket.listen(1).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut queued = Vec::new();
+        let patience = std::time::Duration::from_millis(200);
+        while let Ok(connected) = tokio::time::timeout(patience, tokio::net::TcpStream::connect(address)).await {
+            queued.push(connected.unwrap());
+        }
+        BlackHole { listener, _queued: queued }
+    }
+
+    pub(crate) fn address(&self) -> std::net::SocketAddr {
+        self.listener.local_addr().unwrap()
+    }
+}
+
 /// Asks again until it holds, and fails after ten seconds.
 pub(crate) async fn eventually<F>(what: &str, mut holds: impl FnMut() -> F)
 where
@@ -89,3 +114,5 @@ pub(crate) const JWT_SECRET: &str = "canary-signing-secret-0123456789abcdef";
 pub(crate) const PLATFORM: &wardgate::store::Reach = &wardgate::store::Reach::Platform;
 /// What operators show at the admin API.
 pub(crate) const ADMIN_TOKEN: &str = "canary-admin-token-0123456789abcdef";
+/// What tenants' own provider keys are sealed with.
+pub(crate) const SEALING_KEY: &str = "canary-sealing-key-0123456789abcdef";

@@ -11,6 +11,7 @@ use super::config::KeySource;
 use super::issuer::Issuer;
 use super::jwks::{self, KeySetError, LeftOut};
 use super::keys::{KeySet, VerifyingKey};
+use crate::backoff::shortened;
 use crate::clock::Timestamp;
 use crate::fetch::{self, FetchError};
 use crate::prompt::json::{Document, Value};
@@ -65,7 +66,8 @@ impl Issuer {
                     retry_delay(failures)
                 }
             };
-            self.rest(jittered(wait)).await;
+            // Gates which started together do not ask together.
+            self.rest(shortened(wait, 0.1)).await;
         }
     }
 
@@ -181,16 +183,6 @@ fn retry_delay(failures: u32) -> Duration {
     Duration::from_secs(1 << failures.saturating_sub(1).min(6)).min(RETRY_MAX)
 }
 
-/// Up to a tenth less, so that gates which started together do not ask together.
-fn jittered(wait: Duration) -> Duration {
-    let mut random = [0_u8; 1];
-    // Without a random number all gates wait alike, which is no reason to fail.
-    match aws_lc_rs::rand::fill(&mut random) {
-        Ok(()) => wait - wait / 10 * u32::from(random[0]) / 255,
-        Err(_) => wait,
-    }
-}
-
 /// Of a key set and of a discovery document. A hundred keys with their certificates stay under this.
 const DOCUMENT_BYTES_MAX: usize = 512 << 10;
 /// Discovery documents are flat but for lists and one object of endpoints.
@@ -226,7 +218,5 @@ mod tests {
     fn retries_slow_down_to_once_a_minute() {
         let seconds: Vec<u64> = [1, 2, 3, 6, 7, 8, 1000].map(|failures| retry_delay(failures).as_secs()).to_vec();
         assert_eq!(seconds, [1, 2, 4, 32, 60, 60, 60]);
-        let minute = Duration::from_secs(60);
-        assert!((0..100).all(|_| (minute * 9 / 10..=minute).contains(&jittered(minute))));
     }
 }

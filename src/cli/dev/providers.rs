@@ -65,6 +65,22 @@ impl Providers {
         Ok(Providers { real, mocks, mocked })
     }
 
+    /// The `models` of the config: where some providers are real and some are not, each name has those of one dialect alone.
+    pub(super) fn models(&self) -> Value {
+        if self.real.is_empty() || self.mocks.is_empty() {
+            return json!([]);
+        }
+        let speaking = |dialect: Dialect| {
+            let real = self.real.iter().filter(|real| real.dialect == dialect).map(|real| real.name);
+            let mocks = self.mocks.iter().filter(|_| self.mocked == Some(dialect)).map(|mock| mock.name);
+            real.chain(mocks).map(|upstream| json!({ "upstream": upstream })).collect::<Vec<_>>()
+        };
+        json!([
+            { "name": "claude*", "targets": speaking(Dialect::Anthropic) },
+            { "name": "*", "targets": speaking(Dialect::OpenAi) },
+        ])
+    }
+
     /// The `upstreams` of the config.
     pub(super) fn upstreams(&self) -> Value {
         let real = self.real.iter().map(|real| {

@@ -186,14 +186,8 @@ impl Resolver<'_> {
         let mut peppers: Vec<(String, Secret)> = Vec::new();
         for (index, pepper) in self.raw.auth.api_key.peppers.iter().enumerate() {
             let path = format!("auth.api_key.peppers[{index}]");
-            let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
-            if pepper.id.is_empty() || !pepper.id.bytes().all(plain) {
-                self.wrong(&format!("{path}.id"), "a pepper's id is letters, digits and `-_.`");
-            }
-            if peppers.iter().any(|(id, _)| *id == pepper.id) {
-                self.wrong(&format!("{path}.id"), "another pepper has this id");
-            }
-            let source = self.secret_source(&path, pepper.env.as_ref(), pepper.file.as_ref());
+            let taken = peppers.iter().any(|(id, _)| *id == pepper.id);
+            let source = self.named_secret(&path, "pepper", pepper, taken);
             if let Some(secret) = source.and_then(|source| self.parsed(&path, source.read())) {
                 peppers.push((pepper.id.clone(), secret));
             }

@@ -15,6 +15,7 @@ use tokio_postgres::{AsyncMessage, Client, Notification};
 
 use super::failure;
 use super::pool::Pool;
+use crate::backoff::full_jitter;
 use crate::store::{Hearing, Outage, StoreError};
 
 /// Listens on a connection of its own, beside the pool's.
@@ -86,7 +87,7 @@ impl Listener {
                         tracing::warn!(%error, cause = cause(&error), "the connection that hears of changes is lost; it is made again");
                     }
                     failures += 1;
-                    backoff(failures)
+                    full_jitter(failures, BACKOFF_MIN, BACKOFF_MAX).max(BACKOFF_LEAST)
                 }
             };
             tokio::time::sleep(rest).await;
@@ -197,18 +198,6 @@ fn lost() -> StoreError {
 
 fn cause(error: &StoreError) -> String {
     std::error::Error::source(error).map_or_else(String::new, ToString::to_string)
-}
-
-/// Any time up to a bound that doubles, so that replicas which lost the same server do not come back all at once.
-fn backoff(failures: u32) -> Duration {
-    let bound = BACKOFF_MIN.saturating_mul(1 << failures.min(8)).min(BACKOFF_MAX);
-    let mut random = [0; 4];
-    // Without random numbers every wait is the longest.
-    let part = match aws_lc_rs::rand::fill(&mut random) {
-        Ok(()) => f64::from(u32::from_le_bytes(random)) / f64::from(u32::MAX),
-        Err(_) => 1.0,
-    };
-    bound.mul_f64(part).max(BACKOFF_LEAST)
 }
 
 const ANNOUNCE: &str = "SELECT pg_catalog.pg_notify('wardgate_changes', $1)";

@@ -89,7 +89,7 @@ impl Tenants for Postgres {
         for sql in PIECES {
             while self.purge(id, sql).await? == PIECE {}
         }
-        self.purge(id, FORGET_SCHEMA).await.map(drop)
+        self.purge(id, FORGET).await.map(drop)
     }
 }
 
@@ -195,5 +195,6 @@ const PIECES: [&str; 2] = [
 ];
 /// As many as the statements above take: some tenths of a second.
 const PIECE: usize = 10_000;
-const FORGET_SCHEMA: &str =
-    "UPDATE tenants SET db_schema_name = NULL, version = version + 1 WHERE id = $1 AND db_schema_name IS NOT NULL";
+/// The schema's name, and the tenant's keys at providers.
+const FORGET: &str = "UPDATE tenants SET db_schema_name = NULL, policy = policy - 'provider_keys', \
+     version = version + 1 WHERE id = $1 AND (db_schema_name IS NOT NULL OR policy ? 'provider_keys')";

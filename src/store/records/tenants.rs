@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::policy::check_policy;
 use super::{SCHEMA_NAME_MAX, StoreError, check_name, check_schema_name, differs};
 use crate::tenant::{Slug, Tenant, TenantId, TenantPolicy, TenantStatus};
 
@@ -30,6 +31,7 @@ impl NewTenant {
         policy: TenantPolicy,
     ) -> Result<NewTenant, StoreError> {
         check_name(&name).map_err(StoreError::Invalid)?;
+        check_policy(&policy).map_err(StoreError::Invalid)?;
         // Wherever a tenant is named by id or slug, such a slug could pass for another tenant's id.
         if Uuid::try_parse(slug.as_str()).is_ok() {
             return Err(StoreError::Invalid("a tenant slug must not have the form of a tenant id"));
@@ -70,7 +72,8 @@ pub struct TenantUpdate {
 
 impl TenantUpdate {
     pub(in crate::store) fn check(&self) -> Result<(), StoreError> {
-        self.name.as_deref().map_or(Ok(()), check_name).map_err(StoreError::Invalid)
+        self.name.as_deref().map_or(Ok(()), check_name).map_err(StoreError::Invalid)?;
+        self.policy.as_ref().map_or(Ok(()), check_policy).map_err(StoreError::Invalid)
     }
 
     pub(in crate::store) fn changes(&self, tenant: &Tenant) -> bool {

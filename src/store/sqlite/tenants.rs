@@ -135,7 +135,8 @@ const PURGE: [&str; 4] = [
     "DELETE FROM refresh_tokens WHERE tenant_id = ?1",
     "DELETE FROM users WHERE tenant_id = ?1",
     "DELETE FROM api_keys WHERE tenant_id = ?1",
-    "UPDATE tenants SET db_schema_name = NULL, version = version + 1 WHERE id = ?1 AND db_schema_name IS NOT NULL",
+    "UPDATE tenants SET db_schema_name = NULL, policy = json_remove(policy, '$.provider_keys'), version = version + 1 \
+     WHERE id = ?1 AND (db_schema_name IS NOT NULL OR json_type(policy, '$.provider_keys') IS NOT NULL)",
 ];
 const UPDATE: &str = "UPDATE tenants SET name = coalesce(?2, name), policy = coalesce(?3, policy), \
      status = coalesce(?4, status), version = version + 1 WHERE id = ?1";

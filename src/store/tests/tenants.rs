@@ -1,12 +1,20 @@
 //! Tenants: named, changed, and deleted for good.
 
+use std::collections::BTreeMap;
+
+use super::bench::lookup;
 use super::*;
+use crate::seal::Sealed;
+use crate::tenant::TenantTarget;
 
 on_each_engine! {
     tenant_is_found_by_each_of_its_names_and_a_name_is_never_read_as_sql,
     update_changes_what_it_names_alone,
     deleted_tenant_stays_deleted_keeps_its_slug_and_gets_no_keys,
     tenant_update_counts_up_and_a_stale_one_changes_nothing,
+    targets_hedging_and_provider_keys_come_back_as_they_went_in_and_make_a_new_epoch,
+    purge_removes_provider_keys_and_nothing_else_of_the_policy,
+    policy_that_is_malformed_or_too_large_is_not_stored,
 }
 
 async fn tenant_is_found_by_each_of_its_names_and_a_name_is_never_read_as_sql(bench: Bench) {
@@ -75,4 +83,101 @@ async fn tenant_update_counts_up_and_a_stale_one_changes_nothing(bench: Bench) {
     assert!(reader.news().await.is_empty());
     assert_eq!(bench.set_status("acme", TenantStatus::Suspended).await.unwrap().version, 4);
     assert_eq!(bench.store.find_tenant(TenantRef::Slug(same.slug.clone())).await.unwrap().unwrap().version, 4);
+}
+
+fn target(upstream: &str, model: Option<&str>) -> TenantTarget {
+    TenantTarget { upstream: upstream.into(), model: model.map(str::to_owned) }
+}
+
+/// As the store has it: any text.
+fn sealed(text: &str) -> Sealed {
+    serde_json::from_value(text.into()).unwrap()
+}
+
+fn of_its_own() -> TenantPolicy {
+    let stands_for = vec![target("anthropic", Some("claude-opus-4-5")), target("openai", None)];
+    TenantPolicy {
+        targets: BTreeMap::from([("reasoning".to_owned(), stands_for)]),
+        hedging: true,
+        provider_keys: BTreeMap::from([("openai".to_owned(), sealed("v1.s1.c2VhbGVk"))]),
+        ..TenantPolicy::default()
+    }
+}
+
+async fn set_policy(bench: &Bench, policy: &TenantPolicy) -> Result<Arc<Tenant>, StoreError> {
+    let update = TenantUpdate { policy: Some(policy.clone()), ..TenantUpdate::default() };
+    bench.store.update_tenant("acme", update, None).await
+}
+
+async fn targets_hedging_and_provider_keys_come_back_as_they_went_in_and_make_a_new_epoch(bench: Bench) {
+    let tenant = bench.tenant("acme").await;
+    bench.key(&tenant, "wgk_a", "sha256:aa").await;
+    let policy = of_its_own();
+    let changed = set_policy(&bench, &policy).await.unwrap();
+    assert_eq!(changed.policy, policy);
+    assert!(changed.epoch > tenant.epoch);
+    // By the functions that the path of requests may call.
+    let by_slug = bench.store.find_tenant(TenantRef::Slug(tenant.slug.clone())).await.unwrap().unwrap();
+    let by_key = bench.store.find_keys(vec![lookup(&["wgk_a"], &[], &[])]).await.unwrap();
+    let by_key = by_key.into_iter().next().unwrap().unwrap();
+    assert_eq!((&by_slug.policy, &by_key[0].tenant.policy), (&policy, &policy));
+    let mut epoch = changed.epoch;
+    let provider_keys = BTreeMap::from([("openai".to_owned(), sealed("v1.s2.YW5ldw"))]);
+    for policy in [
+        TenantPolicy { provider_keys, ..policy.clone() },
+        TenantPolicy { provider_keys: BTreeMap::new(), ..policy.clone() },
+        TenantPolicy { hedging: false, ..policy.clone() },
+        TenantPolicy { targets: BTreeMap::new(), ..policy.clone() },
+    ] {
+        let changed = set_policy(&bench, &policy).await.unwrap();
+        assert!(changed.policy == policy && changed.epoch > epoch, "{policy:?}");
+        epoch = changed.epoch;
+    }
+}
+
+async fn purge_removes_provider_keys_and_nothing_else_of_the_policy(bench: Bench) {
+    let tenant = bench.tenant("acme").await;
+    let policy = of_its_own();
+    set_policy(&bench, &policy).await.unwrap();
+    assert_eq!(bench.set_status("acme", TenantStatus::Deleted).await.unwrap().policy, policy);
+    bench.store.purge_tenant(&tenant.id).await.unwrap();
+    let left = bench.store.tenant(PLATFORM, "acme").await.unwrap();
+    assert_eq!(left.policy, TenantPolicy { provider_keys: BTreeMap::new(), ..policy });
+    // One that was purged by an earlier version has no schema any more, and may have its keys.
+    bench.by_hand(&format!("UPDATE tenants SET policy = '{}'", r#"{"provider_keys":{"openai":"v1.s1.eA"}}"#)).await;
+    bench.store.purge_tenant(&tenant.id).await.unwrap();
+    let left = bench.store.tenant(PLATFORM, "acme").await.unwrap();
+    assert_eq!(left.policy, TenantPolicy::default());
+    bench.store.purge_tenant(&tenant.id).await.unwrap();
+    assert_eq!(bench.store.tenant(PLATFORM, "acme").await.unwrap(), left, "said twice is no change");
+}
+
+async fn policy_that_is_malformed_or_too_large_is_not_stored(bench: Bench) {
+    bench.tenant("acme").await;
+    let named = |name: &str, stands_for: Vec<TenantTarget>| TenantPolicy {
+        targets: BTreeMap::from([(name.to_owned(), stands_for)]),
+        ..TenantPolicy::default()
+    };
+    let keys = |count: usize| TenantPolicy {
+        provider_keys: (0..count).map(|n| (format!("u{n}"), sealed("v1.s1.eA"))).collect(),
+        ..TenantPolicy::default()
+    };
+    let many = |count: usize| named("many", vec![target("openai", None); count]);
+    for (fits, policy) in [
+        (true, keys(32)),
+        (false, keys(33)),
+        (true, many(64)),
+        (false, many(65)),
+        (false, many(0)),
+        (false, named("", vec![target("openai", None)])),
+        (false, named("a\nb", vec![target("openai", None)])),
+        (false, named("m", vec![target("open ai", None)])),
+        (false, named("m", vec![target("openai", Some(""))])),
+    ] {
+        let stored = set_policy(&bench, &policy).await;
+        assert_eq!(stored.is_ok(), fits, "{policy:?}");
+        assert!(fits || matches!(stored, Err(StoreError::Invalid(_))));
+        let new = NewTenant::new("N".into(), Slug::parse("n").unwrap(), None, policy);
+        assert_eq!(new.is_ok(), fits);
+    }
 }

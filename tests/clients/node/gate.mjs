@@ -22,11 +22,19 @@ for (const name of Object.keys(process.env)) {
   if (/^(OPENAI|ANTHROPIC)_/.test(name)) delete process.env[name];
 }
 
+const BOTH_SPEAK_BOTH = ["openai-primary", "anthropic-primary", "openai-secondary", "anthropic-secondary"];
+
 export class Gate {
-  /** Starts everything; the providers are `primary` and `secondary`, and `issuers` are those of its `auth.jwt`. */
-  static async start({ issuers = [] } = {}) {
+  /**
+   * Starts everything; the providers are `primary` and `secondary`, `issuers` are those of its `auth.jwt`, and
+   * `upstreams` says in order which provider is configured, and with which dialect; with `inOrder` every model has
+   * them for its targets in that order, whatever they speak.
+   */
+  static async start({ issuers = [], upstreams = BOTH_SPEAK_BOTH, inOrder = false } = {}) {
     const gate = new Gate();
     gate.issuers = issuers;
+    gate.upstreams = upstreams;
+    gate.inOrder = inOrder;
     gate.directory = mkdtempSync(join(tmpdir(), "wardgate-node-"));
     gate.providerKey = `provider-${randomBytes(16).toString("hex")}`;
     gate.env = environment(gate.providerKey);
@@ -85,20 +93,20 @@ export class Gate {
   }
 
   config() {
-    const upstream = (dialect, mock, name) =>
-      ({ name: `${dialect}-${name}`, dialect, url: mock.url, api_key: { env: "PROVIDER_KEY" } });
+    const upstream = (name) => {
+      const [dialect, provider] = name.split("-");
+      return { name, dialect, url: this[provider].url, api_key: { env: "PROVIDER_KEY" } };
+    };
     // JSON is YAML.
     return JSON.stringify({
       server: { listen: "127.0.0.1:0", workers: 1, drain_delay: "0s", drain_timeout: "1s" },
       admin: { listen: "127.0.0.1:0" },
       store: { url: "sqlite:gate.db" },
       auth: { jwt: { secrets: [{ file: "signing-secret" }], issuers: this.issuers } },
-      upstreams: [
-        upstream("openai", this.primary, "primary"),
-        upstream("anthropic", this.primary, "primary"),
-        upstream("openai", this.secondary, "secondary"),
-        upstream("anthropic", this.secondary, "secondary"),
-      ],
+      upstreams: this.upstreams.map(upstream),
+      models: this.inOrder ? [{ name: "*", targets: this.upstreams.map((name) => ({ upstream: name })) }] : [],
+      // One test's faults must not be the next one's.
+      failover: { breaker: { failures: 100_000, failure_ratio: 1, requests_min: 100_000 } },
       telemetry: { format: "json", level: "info" },
     });
   }

@@ -21,11 +21,24 @@ class Tenant:
     key: str
 
 
-class Gate:
-    """`with Gate(directory) as gate` runs everything; the providers are `gate.primary` and `gate.secondary`."""
+BOTH_SPEAK_BOTH = [(name, dialect) for name in ("primary", "secondary") for dialect in ("openai", "anthropic")]
 
-    def __init__(self, directory):
+
+NEVER_LEFT_ALONE = {"breaker": {"failures": 100_000, "failure_ratio": 1, "requests_min": 100_000}}
+"""One test's faults must not be the next one's."""
+
+
+class Gate:
+    """`with Gate(directory) as gate` runs everything; the providers are `gate.primary` and `gate.secondary`.
+
+    `upstreams` says in order which of them is configured, and with which dialect; with `in_order` every model has them for
+    its targets in that order, whatever they speak.
+    """
+
+    def __init__(self, directory, upstreams=BOTH_SPEAK_BOTH, in_order=False):
         self.directory = directory
+        self.upstreams = upstreams
+        self.in_order = in_order
         self.provider_key = f"provider-{secrets.token_hex(16)}"
         self.signing_secret = secrets.token_hex(32)
         self.env = self._environment()
@@ -87,10 +100,10 @@ class Gate:
         return {**ours, "PROVIDER_KEY": self.provider_key}
 
     def _config(self):
+        url = {"primary": self.primary.url, "secondary": self.secondary.url}
         upstreams = [
-            {"name": f"{dialect}-{mock.name}", "dialect": dialect, "url": mock.url, "api_key": {"env": "PROVIDER_KEY"}}
-            for mock in (self.primary, self.secondary)
-            for dialect in ("openai", "anthropic")
+            {"name": f"{dialect}-{name}", "dialect": dialect, "url": url[name], "api_key": {"env": "PROVIDER_KEY"}}
+            for name, dialect in self.upstreams
         ]
         config = {
             "server": {"listen": "127.0.0.1:0", "workers": 1, "drain_delay": "0s", "drain_timeout": "1s"},
@@ -98,7 +111,10 @@ class Gate:
             "store": {"url": "sqlite:gate.db"},
             "auth": {"jwt": {"secrets": [{"file": "signing-secret"}]}, "session": {"enabled": True}},
             "upstreams": upstreams,
+            "failover": NEVER_LEFT_ALONE,
             "telemetry": {"format": "json", "level": "info"},
         }
+        if self.in_order:
+            config["models"] = [{"name": "*", "targets": [{"upstream": each["name"]} for each in upstreams]}]
         # JSON is YAML.
         return json.dumps(config, indent=2)

@@ -104,7 +104,19 @@ def test_stream_that_the_provider_cuts_is_an_error_after_the_words_so_far(client
 
 def test_responses_stream_that_the_provider_cuts_is_an_error_after_the_words_so_far(client, gate):
     heard = []
-    with gate.primary.failing(cut_after=6), pytest.raises(openai.APIError):
+    with gate.primary.failing(cut_after=6), pytest.raises(openai.APIError) as broken:
         with client.responses.create(model=OPENAI_MODEL, input="good day", stream=True) as stream:
             heard.extend(event.delta for event in stream if event.type == "response.output_text.delta")
     assert heard == words(answer_of("primary"))[:2]
+    assert broken.value.code == "upstream_interrupted"
+
+
+def test_stream_that_the_provider_ends_too_early_is_an_error_although_the_body_is_whole(client, gate):
+    with gate.primary.failing(truncate_after=4), pytest.raises(openai.APIError) as broken:
+        with chat(client, stream=True) as stream:
+            list(chat_tokens(stream))
+    assert broken.value.code == "upstream_truncated"
+    with gate.primary.failing(truncate_after=6), pytest.raises(openai.APIError) as broken:
+        with client.responses.create(model=OPENAI_MODEL, input="good day", stream=True) as stream:
+            list(stream)
+    assert broken.value.code == "upstream_truncated"

@@ -3,5 +3,6 @@
 mod changes;
 mod desk;
 mod doors;
+mod providers;
 mod requests;
 mod secrets;

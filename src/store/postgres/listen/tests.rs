@@ -81,13 +81,3 @@ async fn silent_server_is_noticed_and_heard_again_when_it_speaks() {
     cluster.restart();
     listening.becomes(Hearing::Listening).await;
 }
-
-#[test]
-fn waits_grow_to_a_bound_and_differ() {
-    for failures in 1..100 {
-        assert!((BACKOFF_LEAST..=BACKOFF_MAX).contains(&backoff(failures)));
-    }
-    let waits: std::collections::HashSet<Duration> = (0..20).map(|_| backoff(10)).collect();
-    assert!(waits.len() > 10, "{waits:?}");
-    assert!((0..100).all(|_| backoff(1) <= Duration::from_millis(100)));
-}
