@@ -47,10 +47,13 @@ pub(crate) fn direct(address: std::net::SocketAddr, method: &str, target: &str) 
     Ask::new(address, method, target).header("content-type", "application/json")
 }
 
-/// An address at which nobody listens.
+/// An address at which nobody listens, nor will: it stays taken until the process ends, so that no test beside gets it.
 pub(crate) fn nobody() -> std::net::SocketAddr {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap()
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap();
+    std::mem::forget(socket);
+    address
 }
 
 /// An address that drops SYNs, as one behind a firewall does: its listener accepts nobody, and its queue is full.
