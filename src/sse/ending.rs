@@ -19,7 +19,6 @@ pub enum Ending {
 
 /// The first bytes of an event, from its name or data on. Comments, ids and empty lines before them are passed over, so
 /// that what has nothing else is no event.
-#[derive(Clone, Copy)]
 pub(super) struct Head {
     bytes: [u8; HEAD_BYTES],
     len: usize,
@@ -37,25 +36,26 @@ impl Default for Head {
 }
 
 impl Head {
+    /// Begins anew with the first bytes of another event. What is left of the earlier one counts for nothing.
+    pub(super) fn begin(&mut self, bytes: &[u8]) {
+        self.len = 0;
+        self.in_other = false;
+        self.read(bytes);
+    }
+
     /// Takes the next bytes of an event, however they were split.
     pub(super) fn read(&mut self, mut bytes: &[u8]) {
-        while self.is_empty() {
-            if self.in_other {
-                let Some(end) = memchr::memchr2(b'\n', b'\r', bytes) else { return };
-                self.in_other = false;
-                bytes = &bytes[end..];
-            }
-            match bytes {
-                [] => return,
-                // Between lines, or in the byte-order mark that a stream may begin with.
-                [b'\n' | b'\r' | 0xEF | 0xBB | 0xBF, rest @ ..] => bytes = rest,
-                [b'd' | b'e', ..] => break,
-                _ => self.in_other = true,
-            }
+        if self.is_empty() {
+            bytes = from_first_field(bytes, &mut self.in_other);
         }
         let taken = bytes.len().min(HEAD_BYTES - self.len);
         self.bytes[self.len..self.len + taken].copy_from_slice(&bytes[..taken]);
         self.len += taken;
+    }
+
+    /// As much as is remembered.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
     }
 
     /// There was neither name nor data.
@@ -108,9 +108,8 @@ impl Head {
     }
 
     fn fields(&self) -> Fields<'_> {
-        let bytes = &self.bytes[..self.len];
         let mut fields = Fields { name: None, data: Cow::Borrowed(b"") };
-        for line in bytes.split(|byte| matches!(byte, b'\n' | b'\r')) {
+        for line in self.bytes().split(|byte| matches!(byte, b'\n' | b'\r')) {
             let Some(colon) = memchr::memchr(b':', line) else { continue };
             let value = line[colon + 1..].trim_ascii();
             match &line[..colon] {
@@ -121,6 +120,24 @@ impl Head {
             }
         }
         fields
+    }
+}
+
+/// What is left of an event's bytes from its name or data on; nothing, where neither has come. `in_other` tells whether they
+/// begin within a line that is passed over, and afterwards whether they end so.
+pub(super) fn from_first_field<'a>(mut bytes: &'a [u8], in_other: &mut bool) -> &'a [u8] {
+    loop {
+        if *in_other {
+            let Some(end) = memchr::memchr2(b'\n', b'\r', bytes) else { return &[] };
+            *in_other = false;
+            bytes = &bytes[end..];
+        }
+        match bytes {
+            // Between lines, or in the byte-order mark that a stream may begin with.
+            [b'\n' | b'\r' | 0xEF | 0xBB | 0xBF, rest @ ..] => bytes = rest,
+            [] | [b'd' | b'e', ..] => return bytes,
+            _ => *in_other = true,
+        }
     }
 }
 

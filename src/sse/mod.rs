@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use self::ending::Head;
+use self::ending::{Head, from_first_field};
 
 pub use self::ending::Ending;
 pub use self::protocol::{Protocol, Sort};
@@ -129,28 +129,24 @@ impl EventGate {
     /// Keeps the first bytes of the last event that ends in `chunk`, and of the one that begins behind it.
     fn note(&mut self, chunk: &[u8], boundary: Option<usize>) {
         let Some(end) = boundary else { return self.begun.read(chunk) };
-        let last = self.last_event(&chunk[..end]);
-        if !last.is_empty() {
-            self.last = last;
-        }
-        self.begun = Head::default();
-        self.begun.read(&chunk[end..]);
+        self.note_last(&chunk[..end]);
+        self.begun.begin(&chunk[end..]);
     }
 
     /// The last event in bytes that end where one does. A comment or an empty line is none: the one before it is looked
     /// for then, as far back as the one that began before these bytes.
-    fn last_event(&self, mut ended: &[u8]) -> Head {
+    fn note_last(&mut self, mut ended: &[u8]) {
         while let Some(from) = last_boundary(self.before, &ended[..ended.len() - 1]) {
-            let mut head = Head::default();
-            head.read(&ended[from..]);
-            if !head.is_empty() {
-                return head;
+            let event = from_first_field(&ended[from..], &mut false);
+            if !event.is_empty() {
+                return self.last.begin(event);
             }
             ended = &ended[..from];
         }
-        let mut head = self.begun;
-        head.read(ended);
-        head
+        self.begun.read(ended);
+        if !self.begun.is_empty() {
+            self.last.begin(self.begun.bytes());
+        }
     }
 }
 

@@ -24,7 +24,8 @@ pub struct ReplyBody {
 struct Rest {
     incoming: Incoming,
     lease: Option<Lease>,
-    translation: Option<Translation>,
+    /// Boxed: most answers have none, and are moved often.
+    translation: Option<Box<Translation>>,
 }
 
 struct Translation {
@@ -104,7 +105,7 @@ impl ReplyBody {
 
     /// As above, for a stream that is translated: what is held is in the caller's words.
     pub(super) async fn translate_until_content(&mut self, stream: translate::Stream) -> Result<Sort, BrokenBody> {
-        let mut translation = Translation { stream, out: BytesMut::new() };
+        let mut translation = Box::new(Translation { stream, out: BytesMut::new() });
         let mut pending = std::mem::take(&mut self.held);
         let mut bytes = 0;
         loop {

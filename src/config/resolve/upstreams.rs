@@ -180,13 +180,7 @@ impl Resolver<'_> {
                 ratio: self.share("failover.retry_budget.ratio", raw.retry_budget.ratio, defaults.retry_budget.ratio),
                 per_second_min: raw.retry_budget.per_second_min.map_or(defaults.retry_budget.per_second_min, f64::from),
             },
-            backoff: {
-                let (min, max) =
-                    self.growing("failover.backoff", ("min", raw.backoff.min), ("max", raw.backoff.max), {
-                        (defaults.backoff.min, defaults.backoff.max)
-                    });
-                Backoff { min, max }
-            },
+            backoff: self.backoff(&raw.backoff, defaults.backoff),
             breaker: self.breaker(&raw.breaker, defaults.breaker),
             hedging: Hedging {
                 quantile: self.share("failover.hedging.quantile", raw.hedging.quantile, defaults.hedging.quantile),
@@ -195,11 +189,16 @@ impl Resolver<'_> {
         }
     }
 
+    fn backoff(&mut self, raw: &raw::Backoff, defaults: Backoff) -> Backoff {
+        let (shortest, longest) = (("min", raw.min, defaults.min), ("max", raw.max, defaults.max));
+        let (min, max) = self.growing("failover.backoff", shortest, longest);
+        Backoff { min, max }
+    }
+
     fn breaker(&mut self, raw: &raw::Breaker, defaults: BreakerConfig) -> BreakerConfig {
-        let (open_min, open_max) =
-            self.growing("failover.breaker", ("open_min", raw.open_min), ("open_max", raw.open_max), {
-                (defaults.open_min, defaults.open_max)
-            });
+        let shortest = ("open_min", raw.open_min, defaults.open_min);
+        let longest = ("open_max", raw.open_max, defaults.open_max);
+        let (open_min, open_max) = self.growing("failover.breaker", shortest, longest);
         BreakerConfig {
             failures: self.some("failover.breaker.failures", raw.failures, defaults.failures),
             failure_ratio: self.share("failover.breaker.failure_ratio", raw.failure_ratio, defaults.failure_ratio),
@@ -210,25 +209,20 @@ impl Resolver<'_> {
         }
     }
 
-    /// Two spans, of which the second may not be the shorter one. Whoever sets one alone moves the other's default along.
+    /// Two spans, each with its key and default, of which the second may not be the shorter one. Whoever sets one alone
+    /// moves the other's default along.
     fn growing(
         &mut self,
         path: &str,
-        (min_key, min): (&str, Option<Span>),
-        (max_key, max): (&str, Option<Span>),
-        defaults: (Duration, Duration),
+        (min_key, min, min_default): (&str, Option<Span>, Duration),
+        (max_key, max, max_default): (&str, Option<Span>, Duration),
     ) -> (Duration, Duration) {
-        let asked = self.positive(&format!("{path}.{max_key}"), max, defaults.1);
-        let least = self.positive(&format!("{path}.{min_key}"), min, defaults.0);
-        match (min, max) {
-            (Some(_), Some(_)) if least > asked => {
-                self.wrong(&format!("{path}.{max_key}"), &format!("this is shorter than {min_key}"));
-                (least, least)
-            }
-            (Some(_), None) => (least, asked.max(least)),
-            (None, _) => (least.min(asked), asked),
-            _ => (least, asked),
+        let least = self.positive(&format!("{path}.{min_key}"), min, min_default);
+        let most = self.positive(&format!("{path}.{max_key}"), max, max_default);
+        if min.is_some() && max.is_some() && least > most {
+            self.wrong(&format!("{path}.{max_key}"), &format!("this is shorter than {min_key}"));
         }
+        if min.is_some() { (least, most.max(least)) } else { (least.min(most), most) }
     }
 
     fn share(&mut self, path: &str, share: Option<f64>, default: f64) -> f64 {
