@@ -19,6 +19,7 @@ mod relay;
 
 mod crowds;
 mod feed;
+mod flapping;
 mod hanging;
 mod operators;
 mod outages;

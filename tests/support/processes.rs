@@ -48,6 +48,13 @@ impl Site {
         site
     }
 
+    /// One more upstream, behind the first.
+    pub(crate) fn add_upstream(&self, name: &str, mock: &Mock) {
+        let config = std::fs::read_to_string(self.file("wardgate.yaml")).unwrap();
+        let more = format!(", {}]\ntelemetry:", upstream(name, mock));
+        std::fs::write(self.file("wardgate.yaml"), config.replace("]\ntelemetry:", &more)).unwrap();
+    }
+
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
@@ -146,11 +153,15 @@ fn config(url: &str, mock: &Mock, store: &str) -> String {
 admin: {{ listen: '127.0.0.1:0', token: {{ file: admin-token }} }}
 store: {{ url: '{url}', password: {{ file: db-password }}, {store} }}
 auth: {{ api_key: {{ hash: sha256 }}, jwt: {{ secrets: [{{ file: jwt-secret }}] }}, session: {{ enabled: true }} }}
-upstreams: [{{ name: mock, dialect: any, url: 'http://{}', api_key: {{ file: provider-key }} }}]
+upstreams: [{}]
 telemetry: {{ format: json }}
 ",
-        mock.address
+        upstream("mock", mock)
     )
+}
+
+fn upstream(name: &str, mock: &Mock) -> String {
+    format!("{{ name: {name}, dialect: any, url: 'http://{}', api_key: {{ file: provider-key }} }}", mock.address)
 }
 
 /// `postgres://user:password@…` as a URL without the password, and the password.
