@@ -27,7 +27,7 @@ pub(super) struct Head {
 }
 
 /// Enough for name and type of every provider's events, and for an error that stands behind a chunk's id, model and time.
-const HEAD_BYTES: usize = 256;
+pub(super) const HEAD_BYTES: usize = 256;
 
 impl Default for Head {
     fn default() -> Head {
@@ -61,6 +61,11 @@ impl Head {
     /// There was neither name nor data.
     pub(super) fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// Nothing of an event has come, also not a part of a line that is passed over.
+    pub(super) fn is_at_start(&self) -> bool {
+        self.is_empty() && !self.in_other
     }
 
     pub(super) fn ending(&self, protocol: Protocol) -> Ending {

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use self::ending::{Head, from_first_field};
+use self::ending::{HEAD_BYTES, Head, from_first_field};
 
 pub use self::ending::Ending;
 pub use self::protocol::{Protocol, Sort};
@@ -27,8 +27,9 @@ pub struct EventGate {
     before: [u8; 2],
     /// Part of an event went through, because it was larger than may be held.
     torn: bool,
-    /// Of the last whole event.
-    last: Head,
+    /// Bytes that end with the last whole event and whatever is none behind it. They begin where an event does, or with
+    /// its first field.
+    last: Bytes,
     /// Of the one that is unfinished.
     begun: Head,
 }
@@ -44,7 +45,7 @@ impl EventGate {
             held_bytes: 0,
             before: [0; 2],
             torn: false,
-            last: Head::default(),
+            last: Bytes::new(),
             begun: Head::default(),
         }
     }
@@ -84,13 +85,13 @@ impl EventGate {
         match self.protocol {
             None => Ending::Unknown,
             Some(_) if self.begun.is_done() => Ending::Whole,
-            Some(protocol) => self.last.ending(protocol),
+            Some(protocol) => self.last_head().ending(protocol),
         }
     }
 
     /// The number of the last whole event, where it has one in its first bytes.
     pub fn sequence_number(&self) -> Option<u64> {
-        self.last.sequence_number()
+        self.last_head().sequence_number()
     }
 
     /// Whether what passed so far ends where an event does.
@@ -126,28 +127,52 @@ impl EventGate {
         };
     }
 
-    /// Keeps the first bytes of the last event that ends in `chunk`, and of the one that begins behind it.
-    fn note(&mut self, chunk: &[u8], boundary: Option<usize>) {
+    /// Keeps the last event that ends in `chunk`, and the first bytes of the one that begins behind it.
+    fn note(&mut self, chunk: &Bytes, boundary: Option<usize>) {
         let Some(end) = boundary else { return self.begun.read(chunk) };
-        self.note_last(&chunk[..end]);
+        let ended = &chunk[..end];
+        if self.begun.is_at_start() && matches!(ended[0], b'd' | b'e') && end <= HELD_BYTES_MAX {
+            // The usual: whole events in one piece. Which of them is the last is looked for at the stream's end.
+            self.last = chunk.slice(..end);
+        } else {
+            self.note_last(ended);
+        }
         self.begun.begin(&chunk[end..]);
     }
 
-    /// The last event in bytes that end where one does. A comment or an empty line is none: the one before it is looked
-    /// for then, as far back as the one that began before these bytes.
-    fn note_last(&mut self, mut ended: &[u8]) {
-        while let Some(from) = last_boundary(self.before, &ended[..ended.len() - 1]) {
-            let event = from_first_field(&ended[from..], &mut false);
-            if !event.is_empty() {
-                return self.last.begin(event);
+    /// The same where bytes begin within an event, or with what is none: then the one before them counts.
+    fn note_last(&mut self, ended: &[u8]) {
+        match last_event(self.before, ended) {
+            Ok(event) => self.last = Bytes::copy_from_slice(&event[..event.len().min(HEAD_BYTES)]),
+            Err(first) => {
+                self.begun.read(first);
+                if !self.begun.is_empty() {
+                    self.last = Bytes::copy_from_slice(self.begun.bytes());
+                }
             }
-            ended = &ended[..from];
-        }
-        self.begun.read(ended);
-        if !self.begun.is_empty() {
-            self.last.begin(self.begun.bytes());
         }
     }
+
+    fn last_head(&self) -> Head {
+        let mut head = Head::default();
+        head.begin(last_event([0; 2], &self.last).unwrap_or_else(|first| first));
+        head
+    }
+}
+
+/// The last event in bytes that end where one does, from its name or data on. A comment or an empty line is none: where
+/// nothing behind the first end of an event is one, this gives the bytes up to there.
+fn last_event(before: [u8; 2], mut ended: &[u8]) -> Result<&[u8], &[u8]> {
+    while let [but_last @ .., _] = ended
+        && let Some(from) = last_boundary(before, but_last)
+    {
+        let event = from_first_field(&ended[from..], &mut false);
+        if !event.is_empty() {
+            return Ok(event);
+        }
+        ended = &ended[..from];
+    }
+    Err(ended)
 }
 
 /// Where the last whole event in `chunk` ends, given the two bytes before it.

@@ -103,6 +103,9 @@ fn sort_chunk(event: &Event<'_>) -> Sort {
     if event.name == Some("error") {
         return Sort::Error;
     }
+    if plainly_says_something(event.data.as_bytes()) {
+        return Sort::Content;
+    }
     let Ok(chunk) = serde_json::from_str::<Chunk<'_>>(&event.data) else { return Sort::Content };
     if chunk.error.is_some_and(says_something) {
         return Sort::Error;
@@ -112,6 +115,15 @@ fn sort_chunk(event: &Event<'_>) -> Sort {
     let counts = choices.is_empty() && chunk.usage.is_some_and(says_something);
     if counts || choices.iter().any(Choice::says_something) { Sort::Content } else { Sort::Lifecycle }
 }
+
+/// Whether a chunk is as most are, which need not be parsed: text in the first place of a delta, and no error. Quotes
+/// within a text stand behind backslashes, so that nobody's words look so.
+fn plainly_says_something(chunk: &[u8]) -> bool {
+    let text = memchr::memmem::find(chunk, TEXT).and_then(|at| chunk.get(at + TEXT.len()));
+    text.is_some_and(|first| *first != b'"') && memchr::memmem::find(chunk, br#""error""#).is_none()
+}
+
+const TEXT: &[u8] = br#""delta":{"content":""#;
 
 impl Choice<'_> {
     fn says_something(&self) -> bool {
