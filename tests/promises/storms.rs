@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use wardgate::cli::mock::Provider;
 use wardgate::tenant::TenantPolicy;
 
@@ -395,28 +395,16 @@ async fn hedge_that_is_refused_does_not_win_over_a_late_primary() {
 
 #[tokio::test]
 async fn large_answers_that_break_open_the_breaker() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                let mut request = [0; 8192];
-                drop(stream.read(&mut request).await);
-                drop(
-                    stream
-                        .write_all(
-                            b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1000000\r\n\r\n",
-                        )
-                        .await,
-                );
-                drop(stream.write_all(&vec![b' '; 200_000]).await);
-            });
-        }
+    let primary = upstream_by_hand(async |mut stream| {
+        stream.write_all(WHOLE_HEAD).await?;
+        stream.write_all(&vec![b' '; 200_000]).await
     });
-    let secondary = provider("secondary").await;
-    let gate = gate().upstream_at(address, "any", "").upstream(&secondary).tenant("acme").start().await;
+    let (primary, secondary) = (primary.await, provider("secondary").await);
+    let gate = gate().upstream_at(primary, "any", "").upstream(&secondary).tenant("acme").start().await;
     for _ in 0..30 {
         drop(gate.chat("Hi").try_send().await);
     }
     assert!(!secondary.requests().is_empty());
 }
+
+const WHOLE_HEAD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1000000\r\n\r\n";

@@ -6,6 +6,7 @@
 //! let answer = gate.chat("Hi").send().await;
 //! ```
 
+mod by_hand;
 mod client;
 mod gate;
 mod idp;
@@ -16,6 +17,7 @@ pub(crate) mod postgres;
 use base64::Engine;
 use wardgate::cli::mock::{Faults, Options, Provider};
 
+pub(crate) use by_hand::upstream_by_hand;
 pub(crate) use client::{Ask, Reply, Stream, raw_status};
 pub(crate) use gate::{Gate, KeyTerms, gate};
 pub(crate) use idp::{Idp, IdpKey};
