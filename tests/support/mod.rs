@@ -44,6 +44,18 @@ pub(crate) fn faults(json: &str) -> Faults {
     Faults::parse(json.as_bytes()).unwrap()
 }
 
+/// One chat after the other; how many had which status, and how many attempts they took in all.
+pub(crate) async fn calls(gate: &Gate, count: usize) -> (Vec<u16>, u32) {
+    let mut statuses = Vec::new();
+    let mut attempts = 0;
+    for _ in 0..count {
+        let reply = gate.chat("Hi").send().await;
+        statuses.push(reply.status.as_u16());
+        attempts += reply.header("x-wardgate-attempts").parse().unwrap_or(0);
+    }
+    (statuses, attempts)
+}
+
 /// A request past the gate.
 pub(crate) fn direct(address: std::net::SocketAddr, method: &str, target: &str) -> Ask {
     Ask::new(address, method, target).header("content-type", "application/json")
