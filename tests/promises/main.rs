@@ -9,6 +9,7 @@ mod support;
 mod admin;
 mod authentication;
 mod bodies;
+mod budget;
 mod chain;
 mod chaos;
 mod failover;

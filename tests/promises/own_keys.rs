@@ -3,16 +3,11 @@
 use std::time::Duration;
 
 use serde_json::json;
-use wardgate::cli::mock::{Options, Provider};
+use wardgate::cli::mock::Provider;
 
 use crate::support::*;
 
 const OWN: &str = "sk-canary-of-the-tenant";
-
-/// Takes whatever key comes, and keeps it.
-async fn open(name: &str) -> Provider {
-    Provider::start("127.0.0.1:0".parse().unwrap(), Options { name: name.into(), ..Options::default() }).await.unwrap()
-}
 
 async fn set_own_key(gate: &Gate, slug: &str, upstream: &str, key: &str) {
     let path = format!("/admin/v1/tenants/{slug}/provider-keys/{upstream}");
@@ -27,7 +22,7 @@ fn bearer(provider: &Provider) -> String {
 
 #[tokio::test]
 async fn tenants_own_key_pays_for_its_calls_from_the_next_request_on_and_for_no_other_tenants() {
-    let (primary, secondary) = (open("primary").await, open("secondary").await);
+    let (primary, secondary) = (open_provider("primary").await, open_provider("secondary").await);
     let gate = gate().upstream(&primary).upstream(&secondary).tenant("acme").tenant("globex").start().await;
     assert_eq!(gate.chat("Hi").send().await.status, 200);
     assert_eq!(bearer(&primary), format!("Bearer {PROVIDER_KEY}"));
@@ -51,7 +46,7 @@ async fn tenants_own_key_pays_for_its_calls_from_the_next_request_on_and_for_no_
 
 #[tokio::test]
 async fn s08_tenants_own_key_that_an_upstream_echoes_is_stripped_and_stands_in_no_log() {
-    let primary = open("primary").await;
+    let primary = open_provider("primary").await;
     let gate = gate().upstream(&primary).tenant("acme").start().await;
     set_own_key(&gate, "acme", "primary", OWN).await;
     primary.set_faults(faults(r#"{"echo_headers":["authorization"]}"#));
@@ -62,7 +57,7 @@ async fn s08_tenants_own_key_that_an_upstream_echoes_is_stripped_and_stands_in_n
 
 #[tokio::test]
 async fn rate_limit_and_failures_of_a_tenants_own_key_are_no_other_tenants() {
-    let (primary, secondary) = (open("primary").await, open("secondary").await);
+    let (primary, secondary) = (open_provider("primary").await, open_provider("secondary").await);
     let gate = gate().upstream(&primary).upstream(&secondary).tenant("acme").tenant("globex").start().await;
     set_own_key(&gate, "acme", "primary", OWN).await;
     primary.set_faults(faults(r#"{"status":429,"retry_after":60}"#));
@@ -79,7 +74,7 @@ async fn rate_limit_and_failures_of_a_tenants_own_key_are_no_other_tenants() {
 /// Nobody else's credential stands in for one that does not open.
 #[tokio::test]
 async fn own_key_that_does_not_open_refuses_its_target_and_spends_nothing() {
-    let (primary, secondary) = (open("primary").await, open("secondary").await);
+    let (primary, secondary) = (open_provider("primary").await, open_provider("secondary").await);
     let both = gate().upstream(&primary).upstream(&secondary).tenant("acme").start().await;
     set_own_key(&both, "acme", "primary", OWN).await;
     assert_eq!(both.chat("Hi").send().await.status, 200);
@@ -103,7 +98,7 @@ async fn own_key_that_does_not_open_refuses_its_target_and_spends_nothing() {
 /// The credential goes to the upstream that it is for, in the header of the words that are spoken there.
 #[tokio::test]
 async fn own_key_goes_with_a_translated_call_too() {
-    let anthropic = open("anthropic").await;
+    let anthropic = open_provider("anthropic").await;
     let gate = gate().speaking("anthropic", &anthropic).tenant("acme").start().await;
     set_own_key(&gate, "acme", "primary", OWN).await;
     assert_eq!(gate.chat("Hi").send().await.status, 200);
@@ -115,19 +110,12 @@ async fn own_key_goes_with_a_translated_call_too() {
 async fn spent_key_of_a_tenant_shuts_nobody_else_out() {
     let (primary, secondary) = (open_provider("primary").await, open_provider("secondary").await);
     let gate = gate().upstream(&primary).upstream(&secondary).tenant("acme").tenant("globex").start().await;
-    let ask = Ask::new(gate.admin_address(), "PUT", "/admin/v1/tenants/acme/provider-keys/primary")
-        .bearer(ADMIN_TOKEN)
-        .header("content-type", "application/json")
-        .header("idempotency-key", "once")
-        .body(r#"{"key":"sk-own-0123456789"}"#);
-    assert_eq!(ask.send().await.status, 200);
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    set_own_key(&gate, "acme", "primary", OWN).await;
     primary.set_faults(faults(r#"{"status":429}"#));
     for _ in 0..3 {
         gate.chat("Hi").send().await;
     }
-    let seen = primary.requests().pop().unwrap();
-    assert_eq!(seen.header("authorization"), Some("Bearer sk-own-0123456789"));
+    assert_eq!(bearer(&primary), format!("Bearer {OWN}"));
     primary.set_faults(faults("{}"));
     let other = gate.chat("Hi").bearer(gate.key("globex")).send().await;
     assert_eq!(other.header("x-wardgate-upstream"), "primary", "acme's own limit shut globex out");
@@ -137,12 +125,7 @@ async fn spent_key_of_a_tenant_shuts_nobody_else_out() {
 async fn rate_limit_of_the_gates_key_is_not_the_tenants() {
     let (primary, secondary) = (open_provider("primary").await, open_provider("secondary").await);
     let gate = gate().upstream(&primary).upstream(&secondary).tenant("acme").tenant("globex").start().await;
-    let ask = Ask::new(gate.admin_address(), "PUT", "/admin/v1/tenants/acme/provider-keys/primary")
-        .bearer(ADMIN_TOKEN)
-        .header("content-type", "application/json")
-        .header("idempotency-key", "once")
-        .body(r#"{"key":"sk-own-0123456789"}"#);
-    assert_eq!(ask.send().await.status, 200);
+    set_own_key(&gate, "acme", "primary", OWN).await;
     primary.set_faults(faults(r#"{"status":429,"retry_after":60}"#));
     gate.chat("Hi").bearer(gate.key("globex")).send().await;
     primary.set_faults(faults("{}"));

@@ -171,18 +171,28 @@ async fn silent_stream_is_kept_alive_by_comments_that_change_no_event() {
 }
 
 #[tokio::test]
-async fn r06_stalled_stream_ends_in_an_error_event_and_the_upstream_is_closed() {
-    let primary = provider("primary").await;
-    let gate = gate().upstream(&primary).tenant("acme").config("failover: { idle_timeout: 300ms }").start().await;
+async fn r06_stalled_stream_ends_in_an_error_event_within_a_tenth_of_the_timeout_and_the_upstream_is_closed() {
+    let (primary, secondary) = (provider("primary").await, provider("secondary").await);
+    let gate = gate().upstream(&primary).upstream(&secondary).tenant("acme").config("failover: { idle_timeout: 2s }");
+    let gate = gate.start().await;
     primary.set_faults(faults(r#"{"stall_after":2}"#));
-    let began = std::time::Instant::now();
-    let events = gate.chat_stream("Hi there").send().await.events();
-    assert!(began.elapsed() >= Duration::from_millis(300));
+    let mut stream = gate.chat_stream("Hi there").open().await.unwrap();
+    let head = stream.chunk().await.unwrap().unwrap();
+    let silent = std::time::Instant::now();
+    let text = String::from_utf8(head.to_vec()).unwrap() + &stream.rest().await;
+    let took = silent.elapsed();
+    assert!((1_800..=2_200).contains(&took.as_millis()), "{took:?}");
+    let events: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
     assert_eq!(events.len(), 3, "{events:?}");
     assert!(events[2].contains("upstream_stalled"));
     let seen = primary.requests().pop().unwrap();
     let ended = tokio::time::timeout(Duration::from_secs(2), seen.ended()).await.unwrap();
     assert_eq!(ended, Outcome::PeerLeft);
+    assert_eq!(
+        (primary.requests().len(), secondary.requests().len()),
+        (1, 0),
+        "once bytes went out nobody else is asked"
+    );
 }
 
 /// Nothing of it went out yet, so it can be said in words, and another upstream can be asked.

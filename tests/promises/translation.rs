@@ -4,10 +4,23 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use wardgate::cli::mock::Provider;
 
 use crate::support::*;
+
+/// A model whose primary is Anthropic's and whose secondary is OpenAI's.
+async fn across_providers() -> (Provider, Provider, Gate) {
+    let (anthropic, openai) = (provider("anthropic").await, provider("openai").await);
+    let gate = gate()
+        .speaking("anthropic", &anthropic)
+        .speaking("openai", &openai)
+        .tenant("acme")
+        .config("models: [{ name: m, targets: [{ upstream: primary, model: claude-1 }, { upstream: secondary, model: gpt-1 }] }]")
+        .start()
+        .await;
+    (anthropic, openai, gate)
+}
 
 fn seen(provider: &Provider) -> Value {
     serde_json::from_slice(&provider.requests().pop().unwrap().body).unwrap()
@@ -15,15 +28,8 @@ fn seen(provider: &Provider) -> Value {
 
 #[tokio::test]
 async fn primary_of_another_dialect_is_asked_in_its_own_words_with_its_own_credential() {
-    let (anthropic, openai) = (provider("anthropic").await, provider("openai").await);
-    let gate = gate()
-        .speaking("anthropic", &anthropic)
-        .speaking("openai", &openai)
-        .tenant("acme")
-        .config("models: [{ name: reasoning, targets: [{ upstream: primary, model: claude-1 }, { upstream: secondary, model: gpt-1 }] }]")
-        .start()
-        .await;
-    let body = json!({"model": "reasoning", "user": "somebody", "messages": [{"role": "user", "content": "Hi"}]});
+    let (anthropic, openai, gate) = across_providers().await;
+    let body = json!({"model": "m", "user": "somebody", "messages": [{"role": "user", "content": "Hi"}]});
     let ask = gate.post("/v1/chat/completions?x=1", body.to_string()).header("openai-organization", "org-1");
     let reply = ask.clone().send().await;
     assert_eq!((reply.status.as_u16(), reply.header("x-wardgate-upstream")), (200, "primary"));
@@ -52,14 +58,7 @@ async fn primary_of_another_dialect_is_asked_in_its_own_words_with_its_own_crede
 
 #[tokio::test]
 async fn what_is_cost_alone_is_left_out_and_told_and_what_is_more_is_refused_for_that_target() {
-    let (anthropic, openai) = (provider("anthropic").await, provider("openai").await);
-    let both = gate()
-        .speaking("anthropic", &anthropic)
-        .speaking("openai", &openai)
-        .tenant("acme")
-        .config("models: [{ name: m, targets: [{ upstream: primary }, { upstream: secondary }] }]")
-        .start()
-        .await;
+    let (anthropic, openai, both) = across_providers().await;
     let hinted = json!({"model": "m", "prompt_cache_key": "k", "messages": [{"role": "user", "content": "Hi"}]});
     let mut hinting = both.post("/v1/chat/completions", hinted.to_string());
     for name in ["openai-beta", "openai-organization", "openai-project"] {
@@ -106,14 +105,7 @@ async fn blocked_prompt_is_blocked_whatever_the_upstream_speaks_and_a_sanitized_
 
 #[tokio::test]
 async fn r10_first_error_of_a_translated_stream_is_not_seen_by_the_caller() {
-    let (anthropic, openai) = (provider("anthropic").await, provider("openai").await);
-    let gate = gate()
-        .speaking("anthropic", &anthropic)
-        .speaking("openai", &openai)
-        .tenant("acme")
-        .config("models: [{ name: m, targets: [{ upstream: primary }, { upstream: secondary }] }]")
-        .start()
-        .await;
+    let (anthropic, _openai, gate) = across_providers().await;
     // message_start, ping or the beginning of a block, and then the error.
     for fault in
         [r#"{"first_event_error":true}"#, r#"{"error_after":1}"#, r#"{"error_after":2}"#, r#"{"truncate_after":1}"#]
@@ -209,30 +201,31 @@ async fn responses_are_translated_for_an_upstream_that_lacks_them() {
 
 #[tokio::test]
 async fn pings_keep_a_translated_stream_alive() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                let mut request = [0; 8192];
-                drop(stream.read(&mut request).await);
-                let mut all =
-                    String::from("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n");
-                all += "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"c\",\"content\":[],\"stop_reason\":null,\"stop_sequence\":null,\"usage\":{\"input_tokens\":1,\"output_tokens\":1}}}\n\n";
-                all += "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n";
-                all += "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"Hello\"}}\n\n";
-                drop(stream.write_all(all.as_bytes()).await);
-                for _ in 0..10 {
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                    drop(stream.write_all(b"event: ping\ndata: {\"type\":\"ping\"}\n\n").await);
-                }
-                let end = "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\nevent: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\",\"stop_sequence\":null},\"usage\":{\"output_tokens\":2}}\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
-                drop(stream.write_all(end.as_bytes()).await);
-            });
+    let anthropic = upstream_by_hand(async |mut stream| {
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+        stream.write_all(head.as_bytes()).await?;
+        let message = r#"{"id":"m","type":"message","role":"assistant","model":"c","content":[],"stop_reason":null,"stop_sequence":null,"usage":{"input_tokens":1,"output_tokens":1}}"#;
+        for (name, rest) in [
+            ("message_start", format!(r#""message":{message}"#).as_str()),
+            ("content_block_start", r#""index":0,"content_block":{"type":"text","text":""}"#),
+            ("content_block_delta", r#""index":0,"delta":{"type":"text_delta","text":"Hello"}"#),
+        ] {
+            stream.write_all(event(name, rest).as_bytes()).await?;
         }
+        for _ in 0..10 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            stream.write_all(b"event: ping\ndata: {\"type\":\"ping\"}\n\n").await?;
+        }
+        for (name, rest) in [
+            ("content_block_stop", r#""index":0"#),
+            ("message_delta", r#""delta":{"stop_reason":"end_turn","stop_sequence":null},"usage":{"output_tokens":2}"#),
+        ] {
+            stream.write_all(event(name, rest).as_bytes()).await?;
+        }
+        stream.write_all(b"event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n").await
     });
     let gate = gate()
-        .upstream_at(address, "anthropic", "")
+        .upstream_at(anthropic.await, "anthropic", "")
         .tenant("acme")
         .config("failover: { idle_timeout: 300ms }")
         .start()
@@ -241,6 +234,10 @@ async fn pings_keep_a_translated_stream_alive() {
     assert!(native.contains("message_stop"), "{native}");
     let text = gate.chat_stream("Hi").send().await.text();
     assert!(text.contains("[DONE]"), "{text}");
+}
+
+fn event(name: &str, rest: &str) -> String {
+    format!("event: {name}\ndata: {{\"type\":\"{name}\",{rest}}}\n\n")
 }
 
 #[tokio::test]

@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::time::sleep;
 use wardgate::tenant::TenantStatus;
 
 use crate::support::*;
@@ -100,23 +102,20 @@ async fn call_that_does_not_stream_waits_for_its_status() {
 
 /// An app whose answer comes in two lines.
 async fn app(head_after: Duration, rest_after: Duration) -> SocketAddr {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                let mut request = [0; 8192];
-                drop(stream.read(&mut request).await);
-                tokio::time::sleep(head_after).await;
-                drop(stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\n\r\n8\r\n{\"a\":1}\n\r\n").await);
-                tokio::time::sleep(rest_after).await;
-                drop(stream.write_all(b"8\r\n{\"a\":2}\n\r\n0\r\n\r\n").await);
-                tokio::time::sleep(Duration::from_secs(5)).await;
-            });
-        }
-    });
-    address
+    let answer = move |mut stream: TcpStream| async move {
+        sleep(head_after).await;
+        stream.write_all(LINES_HEAD).await?;
+        stream.write_all(b"8\r\n{\"a\":1}\n\r\n").await?;
+        sleep(rest_after).await;
+        stream.write_all(b"8\r\n{\"a\":2}\n\r\n0\r\n\r\n").await?;
+        sleep(Duration::from_secs(5)).await;
+        Ok(())
+    };
+    upstream_by_hand(answer).await
 }
+
+const LINES_HEAD: &[u8] =
+    b"HTTP/1.1 200 OK\r\ncontent-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\n\r\n";
 
 #[tokio::test]
 async fn app_that_streams_lines_of_its_own_is_not_held_back() {
@@ -167,28 +166,17 @@ async fn r18_stream_that_waits_past_the_drain_is_told_by_a_status() {
 
 #[tokio::test]
 async fn whole_answer_that_drips_is_passed_on_at_the_deadline() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                let mut request = [0; 8192];
-                drop(stream.read(&mut request).await);
-                drop(
-                    stream
-                        .write_all(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n")
-                        .await,
-                );
-                for _ in 0..1000 {
-                    drop(stream.write_all(b" ").await);
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                }
-            });
+    let primary = upstream_by_hand(async |mut stream| {
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n").await?;
+        for _ in 0..1000 {
+            stream.write_all(b" ").await?;
+            sleep(Duration::from_millis(50)).await;
         }
+        Ok(())
     });
-    let secondary = provider("secondary").await;
+    let (primary, secondary) = (primary.await, provider("secondary").await);
     let gate = gate()
-        .upstream_at(address, "any", "")
+        .upstream_at(primary, "any", "")
         .upstream(&secondary)
         .tenant("acme")
         .config("failover: { first_byte_timeout: 300ms, deadline: 600ms, idle_timeout: 1s }")

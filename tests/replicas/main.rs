@@ -1,5 +1,5 @@
-//! What the product promises where several gates share a PostgreSQL, told of real parts: processes of the binary, the
-//! server, PgBouncer, a provider. PROMISES' numbers begin the tests' names.
+//! What the product promises where several gates share a PostgreSQL, or where a process shows what a test within it cannot,
+//! told of real parts: processes of the binary, the server, PgBouncer, a provider. PROMISES' numbers begin the tests' names.
 
 #![expect(clippy::unwrap_used, reason = "a story that cannot go on fails where it stands")]
 #![expect(clippy::disallowed_methods, reason = "what a story spawns ends with its runtime")]

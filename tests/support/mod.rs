@@ -6,6 +6,7 @@
 //! let answer = gate.chat("Hi").send().await;
 //! ```
 
+mod by_hand;
 mod client;
 mod gate;
 mod idp;
@@ -16,6 +17,7 @@ pub(crate) mod postgres;
 use base64::Engine;
 use wardgate::cli::mock::{Faults, Options, Provider};
 
+pub(crate) use by_hand::upstream_by_hand;
 pub(crate) use client::{Ask, Reply, Stream, raw_status};
 pub(crate) use gate::{Gate, KeyTerms, gate};
 pub(crate) use idp::{Idp, IdpKey};
@@ -40,6 +42,18 @@ pub(crate) async fn open_provider(name: &str) -> Provider {
 /// Faults as the mock's own JSON has them.
 pub(crate) fn faults(json: &str) -> Faults {
     Faults::parse(json.as_bytes()).unwrap()
+}
+
+/// One chat after the other; how many had which status, and how many attempts they took in all.
+pub(crate) async fn calls(gate: &Gate, count: usize) -> (Vec<u16>, u32) {
+    let mut statuses = Vec::new();
+    let mut attempts = 0;
+    for _ in 0..count {
+        let reply = gate.chat("Hi").send().await;
+        statuses.push(reply.status.as_u16());
+        attempts += reply.header("x-wardgate-attempts").parse().unwrap_or(0);
+    }
+    (statuses, attempts)
 }
 
 /// A request past the gate.

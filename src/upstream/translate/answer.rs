@@ -11,6 +11,7 @@ mod responses;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod usage;
 mod words;
 
 use std::time::{SystemTime, UNIX_EPOCH};

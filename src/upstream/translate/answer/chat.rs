@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 pub(super) use self::content::Content;
 
 use self::content::append_part;
+use super::usage::{self, InputDetails, OutputDetails, WrittenInputDetails, WrittenOutputDetails};
 use super::words::{Answer, Call, Head, Part, Stop, Text, Usage, arguments, spoken};
 use crate::upstream::translate::Unreadable;
 
@@ -69,19 +70,8 @@ struct Function<'a> {
 pub(super) struct TokenUsage {
     prompt_tokens: Option<u64>,
     completion_tokens: Option<u64>,
-    prompt_tokens_details: Option<PromptDetails>,
-    completion_tokens_details: Option<CompletionDetails>,
-}
-
-#[derive(Default, Deserialize)]
-struct PromptDetails {
-    cached_tokens: Option<u64>,
-    cache_write_tokens: Option<u64>,
-}
-
-#[derive(Default, Deserialize)]
-struct CompletionDetails {
-    reasoning_tokens: Option<u64>,
+    prompt_tokens_details: Option<InputDetails>,
+    completion_tokens_details: Option<OutputDetails>,
 }
 
 /// One answer is asked for, so that the first choice is the answer.
@@ -134,16 +124,10 @@ pub(super) fn finish_reason(stop: Stop) -> &'static str {
 
 impl From<TokenUsage> for Usage {
     fn from(usage: TokenUsage) -> Usage {
-        let cached = usage.prompt_tokens_details.unwrap_or_default();
-        Usage {
-            output: usage.completion_tokens.unwrap_or(0),
-            reasoning: usage.completion_tokens_details.unwrap_or_default().reasoning_tokens.unwrap_or(0),
-            ..Usage::of_input(
-                usage.prompt_tokens.unwrap_or(0),
-                cached.cached_tokens.unwrap_or(0),
-                cached.cache_write_tokens.unwrap_or(0),
-            )
-        }
+        usage::read(
+            (usage.prompt_tokens, usage.prompt_tokens_details),
+            (usage.completion_tokens, usage.completion_tokens_details),
+        )
     }
 }
 
@@ -195,19 +179,8 @@ pub(super) struct WrittenUsage {
     prompt_tokens: u64,
     completion_tokens: u64,
     total_tokens: u64,
-    prompt_tokens_details: WrittenPromptDetails,
-    completion_tokens_details: WrittenCompletionDetails,
-}
-
-#[derive(Serialize)]
-struct WrittenPromptDetails {
-    cached_tokens: u64,
-    cache_write_tokens: u64,
-}
-
-#[derive(Serialize)]
-struct WrittenCompletionDetails {
-    reasoning_tokens: u64,
+    prompt_tokens_details: WrittenInputDetails,
+    completion_tokens_details: WrittenOutputDetails,
 }
 
 /// The texts of an answer follow each other without anything between, as the deltas of a stream do.
@@ -263,11 +236,8 @@ impl From<Usage> for WrittenUsage {
             prompt_tokens: usage.input(),
             completion_tokens: usage.output,
             total_tokens: usage.total(),
-            prompt_tokens_details: WrittenPromptDetails {
-                cached_tokens: usage.cache_read,
-                cache_write_tokens: usage.cache_written,
-            },
-            completion_tokens_details: WrittenCompletionDetails { reasoning_tokens: usage.reasoning },
+            prompt_tokens_details: (&usage).into(),
+            completion_tokens_details: (&usage).into(),
         }
     }
 }

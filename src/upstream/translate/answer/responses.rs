@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 pub(super) use self::written::{WrittenContent, WrittenItem, WrittenResponse, item_id, item_status, status, write};
 
+use super::usage::{self, InputDetails, OutputDetails};
 use super::words::{Answer, Call, Part, Stop, Text, Usage, arguments, spoken};
 use crate::upstream::translate::Unreadable;
 
@@ -65,17 +66,6 @@ pub(super) struct TokenUsage {
     input_tokens_details: Option<InputDetails>,
     output_tokens: Option<u64>,
     output_tokens_details: Option<OutputDetails>,
-}
-
-#[derive(Default, Deserialize)]
-struct InputDetails {
-    cached_tokens: Option<u64>,
-    cache_write_tokens: Option<u64>,
-}
-
-#[derive(Default, Deserialize)]
-struct OutputDetails {
-    reasoning_tokens: Option<u64>,
 }
 
 pub(super) fn read(body: &[u8]) -> Result<Answer<'_>, Unreadable> {
@@ -158,15 +148,9 @@ pub(super) fn stop(status: &str, details: Option<&IncompleteDetails<'_>>) -> Res
 
 impl From<TokenUsage> for Usage {
     fn from(usage: TokenUsage) -> Usage {
-        let cached = usage.input_tokens_details.unwrap_or_default();
-        Usage {
-            output: usage.output_tokens.unwrap_or(0),
-            reasoning: usage.output_tokens_details.unwrap_or_default().reasoning_tokens.unwrap_or(0),
-            ..Usage::of_input(
-                usage.input_tokens.unwrap_or(0),
-                cached.cached_tokens.unwrap_or(0),
-                cached.cache_write_tokens.unwrap_or(0),
-            )
-        }
+        usage::read(
+            (usage.input_tokens, usage.input_tokens_details),
+            (usage.output_tokens, usage.output_tokens_details),
+        )
     }
 }

@@ -136,12 +136,6 @@ impl Stop {
 }
 
 impl Usage {
-    /// OpenAI counts what was cached into the input.
-    pub(super) fn of_input(input: u64, cache_read: u64, cache_written: u64) -> Usage {
-        let fresh = input.saturating_sub(cache_read).saturating_sub(cache_written);
-        Usage { fresh, cache_read, cache_written, ..Usage::default() }
-    }
-
     pub(super) fn input(&self) -> u64 {
         self.fresh.saturating_add(self.cache_read).saturating_add(self.cache_written)
     }

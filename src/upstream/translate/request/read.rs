@@ -2,6 +2,7 @@
 
 mod chat;
 mod messages;
+mod openai;
 mod responses;
 
 use std::borrow::Cow;
@@ -12,7 +13,7 @@ pub(super) use self::chat::read as chat;
 pub(super) use self::messages::read as messages;
 pub(super) use self::responses::read as responses;
 
-use super::neutral::{Effort, LeftOut, Level, Literal, Source, ToolResult, Turn};
+use super::neutral::{Effort, LeftOut, Level, Literal, ToolResult, Turn};
 use super::refusal::Refusal;
 
 type Read<T> = Result<T, Refusal>;
@@ -132,42 +133,9 @@ fn content<'a, T>(
     }
 }
 
-/// What stands behind the text of a URL: the data that it holds, or the URL itself.
-fn source(url: Literal<'_>) -> Read<Source<'_>> {
-    match url.text() {
-        Cow::Borrowed(text) if is_data(text) => {
-            let (media_type, base64) = data(text).ok_or(Refusal::new(url.at(), NO_DATA_URL))?;
-            Ok(Source::Data { media_type: Cow::Borrowed(media_type), base64: Cow::Borrowed(base64) })
-        }
-        Cow::Owned(text) if is_data(&text) => {
-            let (media_type, base64) = data(&text).ok_or(Refusal::new(url.at(), NO_DATA_URL))?;
-            Ok(Source::Data { media_type: media_type.to_owned().into(), base64: base64.to_owned().into() })
-        }
-        _ => Ok(Source::Url(url)),
-    }
-}
-
-fn is_data(url: &str) -> bool {
-    url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"))
-}
-
-/// The media type and the data of a data URL (RFC 2397) in base64, without further parameters.
-fn data(url: &str) -> Option<(&str, &str)> {
-    let (media_type, base64) = url.get(5..)?.split_once(',')?;
-    let media_type = media_type.strip_suffix(";base64")?;
-    (!media_type.is_empty() && !media_type.contains(';')).then_some((media_type, base64))
-}
-
-const NO_DATA_URL: &str = "must be a data URL with a media type and base64";
-
 fn effort(value: Literal<'_>, word: &'static str) -> Read<Effort> {
     let level = Level::parse(&value.text()).ok_or(Refusal::wordless(value.at()))?;
     Ok(Effort { level, word })
-}
-
-/// How closely an image is to be looked at; as closely as the model likes goes without saying.
-fn detail<'a>(of: &mut Members<'a>) -> Read<Option<Literal<'a>>> {
-    Ok(of.text("detail")?.filter(|detail| detail.text() != "auto"))
 }
 
 /// Puts a result to those before it, where they answer the same turn.

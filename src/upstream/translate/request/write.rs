@@ -2,6 +2,7 @@
 
 mod chat;
 mod messages;
+mod openai;
 mod responses;
 mod schema;
 
@@ -15,9 +16,7 @@ pub(super) use self::messages::write as messages;
 pub(super) use self::responses::write as responses;
 
 use super::families::{samples, tokens_max};
-use super::neutral::{
-    Arguments, Choice, Conversation, Effort, File, LeftOut, Level, Literal, Piece, Source, Tool, Turn,
-};
+use super::neutral::{Choice, Conversation, Effort, LeftOut, Level, Literal, Piece, Turn};
 use super::refusal::Refusal;
 
 type Write<T> = Result<T, Refusal>;
@@ -72,55 +71,12 @@ fn body(body: &impl Serialize) -> Bytes {
     written.expect("structs, and literals of a body that was read as JSON, are JSON").into()
 }
 
-/// OpenAI's image URLs hold an image's data or point to it.
-fn url<'a>(source: &'a Source<'a>) -> Words<'a> {
-    match source {
-        Source::Url(url) => Words::Said(*url),
-        Source::Data { media_type, base64 } => Words::DataUrl { media_type, base64 },
-    }
-}
-
-/// A file's data as OpenAI's formats take it, which want it to have a name too.
-struct NamedData<'a> {
-    name: Words<'a>,
-    data: Words<'a>,
-}
-
-fn named_data<'a>(file: &'a File<'a>, media_type: &'a str, base64: &'a str) -> Write<NamedData<'a>> {
-    if media_type != PDF {
-        return Err(Refusal::wordless(file.at));
-    }
-    let name = file.name.map_or(Words::Ours(UNNAMED_PDF), Words::Said);
-    Ok(NamedData { name, data: Words::DataUrl { media_type, base64 } })
-}
-
 /// The one sort of file that all providers read.
 const PDF: &str = "application/pdf";
-const UNNAMED_PDF: &str = "document.pdf";
-
-/// OpenAI's formats want a schema to have a name.
-const UNNAMED_SCHEMA: &str = "answer";
-
-/// OpenAI's tool results have no mark of failure: its guides have a failure told in the result's text.
-const FAILED: &str = "The tool failed:";
-
-/// A call's arguments as OpenAI's formats have them: JSON in a string, whatever the model made of it.
-fn arguments<'a>(arguments: &Arguments<'a>) -> Words<'a> {
-    match arguments {
-        Arguments::Text(text) => Words::Said(*text),
-        Arguments::Object(object) => Words::Ours(object.raw()),
-    }
-}
-
 /// Which tool must be called. Without tools, that none may be called goes without saying, and may not be said.
 fn choice<'c, 'a>(conversation: &'c Conversation<'a>) -> Option<&'c Choice<'a>> {
     let never = |choice: &&Choice<'_>| matches!(choice, Choice::Never) && conversation.tools.is_empty();
     conversation.choice.as_ref().filter(|choice| !never(choice))
-}
-
-/// OpenAI's `parallel_tool_calls`, said only where it is other than the default; without tools it may not be said.
-fn parallel_calls(conversation: &Conversation<'_>) -> Option<bool> {
-    conversation.parallel_calls.filter(|parallel| !parallel && !conversation.tools.is_empty())
 }
 
 /// The effort, or the nearest that the model takes: it would refuse the whole request for another.
@@ -136,10 +92,6 @@ fn effort(conversation: &Conversation<'_>, takes: &[Level], left_out: &mut LeftO
     }
     nearest
 }
-
-/// What OpenAI's formats have words for.
-const OF_OPENAI: &[Level] =
-    &[Level::None, Level::Minimal, Level::Low, Level::Medium, Level::High, Level::XHigh, Level::Max];
 
 /// How an answer's words are drawn.
 struct Sampling<'a> {
@@ -178,16 +130,6 @@ fn max_tokens<'a>(conversation: &Conversation<'a>, model: &str, left_out: &mut L
         _ => Some(Count::Said(said)),
     }
 }
-
-/// Refuses more tools than OpenAI's references allow.
-fn check_count(tools: &[Tool<'_>]) -> Write<()> {
-    match tools.get(TOOLS_MAX) {
-        Some(tool) => Err(Refusal::new(tool.name.at(), "is a tool more than the 128 that OpenAI's formats take")),
-        None => Ok(()),
-    }
-}
-
-const TOOLS_MAX: usize = 128;
 
 /// Refuses a turn whose calls are not answered right behind it, and answers to other calls: chat completions and
 /// messages demand that, and would refuse the whole request.

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::ItemKind;
+use crate::upstream::translate::answer::usage::{WrittenInputDetails, WrittenOutputDetails};
 use crate::upstream::translate::answer::words::{Answer, Call, Head, Part, Stop, Usage};
 
 /// What of the request a response repeats is not known here: it stands as it does where nothing was asked for.
@@ -75,17 +76,6 @@ pub(in crate::upstream::translate::answer) struct WrittenUsage {
     output_tokens: u64,
     output_tokens_details: WrittenOutputDetails,
     total_tokens: u64,
-}
-
-#[derive(Serialize)]
-struct WrittenInputDetails {
-    cached_tokens: u64,
-    cache_write_tokens: u64,
-}
-
-#[derive(Serialize)]
-struct WrittenOutputDetails {
-    reasoning_tokens: u64,
 }
 
 /// Each part is an item of its own.
@@ -213,12 +203,9 @@ impl From<Usage> for WrittenUsage {
     fn from(usage: Usage) -> WrittenUsage {
         WrittenUsage {
             input_tokens: usage.input(),
-            input_tokens_details: WrittenInputDetails {
-                cached_tokens: usage.cache_read,
-                cache_write_tokens: usage.cache_written,
-            },
+            input_tokens_details: (&usage).into(),
             output_tokens: usage.output,
-            output_tokens_details: WrittenOutputDetails { reasoning_tokens: usage.reasoning },
+            output_tokens_details: (&usage).into(),
             total_tokens: usage.total(),
         }
     }

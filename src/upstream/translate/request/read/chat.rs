@@ -2,13 +2,11 @@
 
 use crate::prompt::json::{Kind, Value};
 
-use super::{
-    Members, NO_DATA_URL, Read, content, detail, effort, is_false, is_nothing, is_one, is_zero, list, object,
-    push_result, source, text,
-};
+use super::openai::{self, PART_HINTS, detail, file_data, function, function_sort, source, text_part};
+use super::{Members, Read, content, effort, is_false, is_nothing, is_one, is_zero, list, object, push_result, text};
 use crate::upstream::translate::request::neutral::{
-    Arguments, Call, Choice, Conversation, File, Image, LeftOut, Literal, Output, Part, Piece, Schema, Source, Speaker,
-    Tool, ToolResult, Turn,
+    Arguments, Call, Choice, Conversation, File, Image, LeftOut, Literal, Output, Part, Piece, Speaker, Tool,
+    ToolResult, Turn,
 };
 use crate::upstream::translate::request::refusal::Refusal;
 
@@ -72,16 +70,8 @@ fn turns<'a>(messages: Value<'a>, left_out: &mut LeftOut) -> Read<Vec<Turn<'a>>>
 }
 
 fn system<'a>(of: &mut Members<'a>, speaker: Speaker, left_out: &mut LeftOut) -> Read<Turn<'a>> {
-    let texts = content(of.need("content")?, |text| text, |part| object(part, |of| text_part(of, left_out)))?;
+    let texts = content(of.need("content")?, |text| text, |part| object(part, |of| text_part(of, "text", left_out)))?;
     Ok(Turn::System { at: of.at(), speaker, texts })
-}
-
-fn text_part<'a>(of: &mut Members<'a>, left_out: &mut LeftOut) -> Read<Literal<'a>> {
-    of.hints(PART_HINTS, left_out);
-    match of.sort()? {
-        (sort, _) if sort == "text" => of.need_text("text"),
-        (_, at) => Err(Refusal::wordless(at)),
-    }
 }
 
 fn parts<'a>(value: Value<'a>, left_out: &mut LeftOut) -> Read<Vec<Part<'a>>> {
@@ -98,11 +88,7 @@ fn user_part<'a>(of: &mut Members<'a>, left_out: &mut LeftOut) -> Read<Part<'a>>
             Ok(Part::Image(Image { at: of.at(), source, detail: detail(image)? }))
         }),
         "file" => object(of.need("file")?, |file| {
-            let data = file.need_text("file_data")?;
-            let source = match source(data)? {
-                Source::Url(_) => return Err(Refusal::new(data.at(), NO_DATA_URL)),
-                data => data,
-            };
+            let source = file_data(file)?;
             Ok(Part::File(File { at: of.at(), name: file.text("filename")?, source }))
         }),
         _ => Err(Refusal::wordless(at)),
@@ -157,43 +143,19 @@ fn result<'a>(of: &mut Members<'a>, left_out: &mut LeftOut) -> Read<ToolResult<'
     // The function's name, from before calls had ids: the id alone says which call is answered.
     of.ignore(&["name"]);
     let call_id = of.need_text("tool_call_id")?;
-    let part = |part| object(part, |of| Ok(Part::Text(text_part(of, left_out)?)));
+    let part = |part| object(part, |of| Ok(Part::Text(text_part(of, "text", left_out)?)));
     Ok(ToolResult { call_id, content: content(of.need("content")?, Part::Text, part)?, failed: false })
 }
 
 fn tool(value: Value<'_>) -> Read<Tool<'_>> {
     object(value, |of| {
         function_sort(of)?;
-        object(of.need("function")?, |function| {
-            Ok(Tool {
-                name: function.need_text("name")?,
-                description: function.text("description")?,
-                schema: function.json("parameters")?,
-                strict: function.flag("strict")?,
-            })
-        })
+        object(of.need("function")?, function)
     })
 }
 
-/// Custom tools take free text, which no other format's tools do.
-fn function_sort(of: &mut Members<'_>) -> Read<()> {
-    match of.sort()? {
-        (sort, _) if sort == "function" => Ok(()),
-        (_, at) => Err(Refusal::wordless(at)),
-    }
-}
-
 fn choice(value: Value<'_>) -> Read<Option<Choice<'_>>> {
-    match value.text().as_deref() {
-        Some("auto") => Ok(None),
-        Some("none") => Ok(Some(Choice::Never)),
-        Some("required") => Ok(Some(Choice::Any)),
-        Some(_) => Err(Refusal::wordless(value.span().start)),
-        None => object(value, |of| {
-            function_sort(of)?;
-            object(of.need("function")?, |function| Ok(Some(Choice::Tool(function.need_text("name")?))))
-        }),
-    }
+    openai::choice(value, |of| object(of.need("function")?, |function| function.need_text("name")))
 }
 
 fn max_tokens<'a>(of: &mut Members<'a>) -> Read<Option<Literal<'a>>> {
@@ -213,23 +175,7 @@ fn stop(value: Value<'_>) -> Read<Vec<Literal<'_>>> {
 }
 
 fn response_format(value: Value<'_>) -> Read<Option<Output<'_>>> {
-    object(value, |of| {
-        let (sort, at) = of.sort()?;
-        match &*sort {
-            "text" => Ok(None),
-            "json_object" => Ok(Some(Output::AnyObject { at })),
-            "json_schema" => object(of.need("json_schema")?, |schema| {
-                Ok(Some(Output::Schema(Schema {
-                    at: schema.at(),
-                    name: Some(schema.need_text("name")?),
-                    description: schema.text("description")?,
-                    schema: schema.json("schema")?,
-                    strict: schema.flag("strict")?,
-                })))
-            }),
-            _ => Err(Refusal::wordless(at)),
-        }
-    })
+    openai::output(value, |of| object(of.need("json_schema")?, openai::schema))
 }
 
 /// Obfuscation only pads what is streamed, and is the provider's own matter.
@@ -246,5 +192,3 @@ fn is_text_alone(value: Value<'_>) -> bool {
 
 /// Thoughts as other providers with this format spell them, which none needs back.
 const REASONING: &[&str] = &["reasoning_content", "reasoning", "reasoning_details"];
-
-const PART_HINTS: &[&str] = &["prompt_cache_breakpoint"];

@@ -4,13 +4,13 @@ use std::mem;
 
 use crate::prompt::json::{Kind, Value};
 
+use super::openai::{self, PART_HINTS, detail, file_data, function, function_sort, source, text_part};
 use super::{
-    Members, NO_DATA_URL, Read, content, detail, effort, is_direct, is_false, is_nothing, is_zero, list, object,
-    push_result, source, text,
+    Members, Read, content, effort, is_direct, is_false, is_nothing, is_zero, list, object, push_result, text,
 };
 use crate::upstream::translate::request::neutral::{
-    Arguments, Call, Choice, Conversation, Effort, File, Image, LeftOut, Literal, Output, Part, Piece, Schema, Source,
-    Speaker, Tool, ToolResult, Turn,
+    Arguments, Call, Choice, Conversation, Effort, File, Image, LeftOut, Literal, Output, Part, Piece, Source, Speaker,
+    Tool, ToolResult, Turn,
 };
 use crate::upstream::translate::request::refusal::Refusal;
 
@@ -129,15 +129,7 @@ fn say<'a>(turns: &mut Vec<Turn<'a>>, at: usize, said: impl IntoIterator<Item = 
 }
 
 fn system<'a>(said: Value<'a>, at: usize, speaker: Speaker, left_out: &mut LeftOut) -> Read<Turn<'a>> {
-    let part = |part| {
-        object(part, |of| {
-            of.hints(PART_HINTS, left_out);
-            match of.sort()? {
-                (sort, _) if sort == "input_text" => of.need_text("text"),
-                (_, at) => Err(Refusal::wordless(at)),
-            }
-        })
-    };
+    let part = |part| object(part, |of| text_part(of, "input_text", left_out));
     Ok(Turn::System { at, speaker, texts: content(said, |text| text, part)? })
 }
 
@@ -166,14 +158,6 @@ fn user_part<'a>(value: Value<'a>, left_out: &mut LeftOut) -> Read<Part<'a>> {
     })
 }
 
-fn file_data<'a>(of: &mut Members<'a>) -> Read<Source<'a>> {
-    let data = of.need_text("file_data")?;
-    match source(data)? {
-        Source::Url(_) => Err(Refusal::new(data.at(), NO_DATA_URL)),
-        data => Ok(data),
-    }
-}
-
 /// What the assistant declined is what it said: only OpenAI's formats tell the two apart.
 fn assistant_part(value: Value<'_>) -> Read<Piece<'_>> {
     object(value, |of| {
@@ -196,54 +180,18 @@ fn tool(value: Value<'_>) -> Read<Tool<'_>> {
         of.only("async", is_false)?;
         of.only("defer_loading", is_false)?;
         of.only("allowed_callers", is_direct)?;
-        Ok(Tool {
-            name: of.need_text("name")?,
-            description: of.text("description")?,
-            schema: of.json("parameters")?,
-            strict: of.flag("strict")?,
-        })
+        function(of)
     })
 }
 
-fn function_sort(of: &mut Members<'_>) -> Read<()> {
-    match of.sort()? {
-        (sort, _) if sort == "function" => Ok(()),
-        (_, at) => Err(Refusal::wordless(at)),
-    }
-}
-
 fn choice(value: Value<'_>) -> Read<Option<Choice<'_>>> {
-    match value.text().as_deref() {
-        Some("auto") => Ok(None),
-        Some("none") => Ok(Some(Choice::Never)),
-        Some("required") => Ok(Some(Choice::Any)),
-        Some(_) => Err(Refusal::wordless(value.span().start)),
-        None => object(value, |of| {
-            function_sort(of)?;
-            Ok(Some(Choice::Tool(of.need_text("name")?)))
-        }),
-    }
+    openai::choice(value, |of| of.need_text("name"))
 }
 
 fn text_config(value: Value<'_>) -> Read<(Option<Output<'_>>, Option<Literal<'_>>)> {
-    object(value, |of| Ok((of.take("format").map(format).transpose()?.flatten(), of.text("verbosity")?)))
-}
-
-fn format(value: Value<'_>) -> Read<Option<Output<'_>>> {
     object(value, |of| {
-        let (sort, at) = of.sort()?;
-        match &*sort {
-            "text" => Ok(None),
-            "json_object" => Ok(Some(Output::AnyObject { at })),
-            "json_schema" => Ok(Some(Output::Schema(Schema {
-                at: of.at(),
-                name: Some(of.need_text("name")?),
-                description: of.text("description")?,
-                schema: of.json("schema")?,
-                strict: of.flag("strict")?,
-            }))),
-            _ => Err(Refusal::wordless(at)),
-        }
+        let format = of.take("format").map(|format| openai::output(format, openai::schema)).transpose()?;
+        Ok((format.flatten(), of.text("verbosity")?))
     })
 }
 
@@ -283,5 +231,3 @@ fn is_disabled(value: Value<'_>) -> bool {
 fn is_standard(value: Value<'_>) -> bool {
     value.text().as_deref() == Some("standard")
 }
-
-const PART_HINTS: &[&str] = &["prompt_cache_breakpoint"];

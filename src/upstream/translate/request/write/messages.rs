@@ -1,27 +1,22 @@
 //! Anthropic's messages, by the reference of `POST /v1/messages`.
 
+mod blocks;
 mod wire;
 
 use std::collections::HashSet;
 use std::mem;
 
 use bytes::Bytes;
-use serde_json::value::RawValue;
 
+use self::blocks::{assistant, content, parts, spoken, tool_result};
 use self::wire::{
-    Block, BlockSource, Body, Input, InputSchema, JsonSchema, Message, Metadata, NamedTool, Nothing, OutputConfig,
-    Thinking, ToolChoice,
+    Block, Body, InputSchema, JsonSchema, Message, Metadata, NamedTool, Nothing, OutputConfig, Thinking, ToolChoice,
 };
 use super::schema::is_of_object;
-use super::{
-    Content, Count, PDF, Told, Words, Write, body, check_results, choice, effort, function_name, is_plain, max_tokens,
-    sampling,
-};
-use crate::prompt::json::{Document, Kind};
+use super::{Count, Told, Write, body, check_results, choice, effort, function_name, max_tokens, sampling};
 use crate::upstream::translate::request::families::{OF_MESSAGES, efforts, samples_twice_over, takes_later_system};
 use crate::upstream::translate::request::neutral::{
-    Arguments, Call, Choice, Conversation, File, Image, LeftOut, Level, Literal, Output, Part, Piece, Source, Tool,
-    ToolResult, Turn,
+    Choice, Conversation, LeftOut, Level, Literal, Output, Piece, Tool, Turn,
 };
 use crate::upstream::translate::request::refusal::Refusal;
 
@@ -74,22 +69,6 @@ fn texts<'t, 'a>(turn: &'t Turn<'a>) -> &'t [Literal<'a>] {
         Turn::System { texts, .. } => texts,
         Turn::User(_) | Turn::Assistant { .. } | Turn::Results(_) => &[],
     }
-}
-
-/// None where nothing is said.
-fn content<'a>(blocks: Vec<Block<'a>>) -> Option<Content<'a, Block<'a>>> {
-    let blocks = spoken(blocks);
-    match blocks.as_slice() {
-        [] => None,
-        [Block::Text { text }] => Some(Content::Text(Words::Said(*text))),
-        _ => Some(Content::Parts(blocks)),
-    }
-}
-
-/// Without the texts that are blank, which this format refuses.
-fn spoken(mut blocks: Vec<Block<'_>>) -> Vec<Block<'_>> {
-    blocks.retain(|block| !matches!(block, Block::Text { text } if text.is_blank()));
-    blocks
 }
 
 fn messages<'a>(
@@ -171,77 +150,6 @@ impl<'a> Written<'a, '_> {
 
 const NO_PLACE: &str = "stands where Anthropic's messages take no system's";
 
-fn parts<'a>(parts: &'a [Part<'a>], left_out: &mut LeftOut, blocks: &mut Vec<Block<'a>>) -> Write<()> {
-    for part in parts {
-        match part {
-            Part::Text(text) => blocks.push(Block::Text { text: *text }),
-            Part::Image(part) => blocks.push(image(part, left_out)?),
-            Part::File(part) => blocks.push(document(part)?),
-        }
-    }
-    Ok(())
-}
-
-/// How closely an image is looked at is told by its size here.
-fn image<'a>(image: &'a Image<'a>, left_out: &mut LeftOut) -> Write<Block<'a>> {
-    if image.detail.is_some() {
-        left_out.add("detail");
-    }
-    match &image.source {
-        Source::Url(url) => Ok(Block::Image { source: BlockSource::Url { url: *url } }),
-        Source::Data { media_type, base64 } if IMAGES.contains(&&**media_type) => {
-            Ok(Block::Image { source: BlockSource::Base64 { media_type, data: base64 } })
-        }
-        Source::Data { .. } => Err(Refusal::wordless(image.at)),
-    }
-}
-
-fn document<'a>(file: &'a File<'a>) -> Write<Block<'a>> {
-    let source = match &file.source {
-        Source::Url(url) => BlockSource::Url { url: *url },
-        Source::Data { media_type, base64 } if media_type == PDF => BlockSource::Base64 { media_type, data: base64 },
-        Source::Data { .. } => return Err(Refusal::wordless(file.at)),
-    };
-    Ok(Block::Document { source, title: file.name })
-}
-
-fn assistant<'a>(pieces: &'a [Piece<'a>]) -> Write<Vec<Block<'a>>> {
-    let blocks = pieces.iter().map(|piece| match piece {
-        Piece::Text(text) => Ok(Block::Text { text: *text }),
-        Piece::Call(call) => tool_use(call),
-    });
-    blocks.collect()
-}
-
-fn tool_use<'a>(call: &'a Call<'a>) -> Write<Block<'a>> {
-    if !is_plain(&call.id.text(), usize::MAX) {
-        return Err(Refusal::new(call.id.at(), "is an id that Anthropic's messages refuse"));
-    }
-    Ok(Block::ToolUse { id: call.id, name: call.name, input: input(&call.arguments)? })
-}
-
-/// A string that holds an object's JSON becomes that object, spelled as it is there.
-fn input<'a>(arguments: &Arguments<'a>) -> Write<Input<'a>> {
-    let literal = match arguments {
-        Arguments::Object(object) => return Ok(Input::Said(*object)),
-        Arguments::Text(text) if text.is_blank() => return Ok(Input::Empty(Nothing {})),
-        Arguments::Text(text) => text,
-    };
-    let text = literal.text().into_owned();
-    let parsed = Document::parse(Bytes::from(text.clone()), usize::MAX);
-    if !parsed.is_ok_and(|document| document.root().kind() == Kind::Object) {
-        return Err(Refusal::new(literal.at(), "is not the JSON of an object, which Anthropic's messages take alone"));
-    }
-    let raw = RawValue::from_string(text).map_err(|_| Refusal::wordless(literal.at()))?;
-    Ok(Input::Read(raw))
-}
-
-fn tool_result<'a>(result: &'a ToolResult<'a>, left_out: &mut LeftOut) -> Write<Block<'a>> {
-    let mut blocks = Vec::new();
-    parts(&result.content, left_out, &mut blocks)?;
-    Ok(Block::ToolResult { tool_use_id: result.call_id, content: content(blocks), is_error: result.failed })
-}
-
 fn tool<'a>(tool: &'a Tool<'a>) -> Write<NamedTool<'a>> {
     let input_schema = match tool.schema {
         Some(schema) if is_of_object(schema) => InputSchema::Said(schema),
@@ -318,6 +226,3 @@ const DEFAULT_MAX_TOKENS: u32 = 32_000;
 
 /// By the reference of tools.
 const NAME_BYTES_MAX: usize = 128;
-
-/// By the reference of image blocks.
-const IMAGES: [&str; 4] = ["image/jpeg", "image/png", "image/gif", "image/webp"];

@@ -1,16 +1,16 @@
 //! OpenAI's responses, by the reference of `POST /v1/responses`.
 
-use bytes::Bytes;
-use serde::Serialize;
+mod wire;
 
-use super::schema::{Parameters, strict};
-use super::{
-    Content, Count, FAILED, OF_OPENAI, Told, UNNAMED_SCHEMA, Words, Write, arguments, body, check_count, choice,
-    effort, function_name, max_tokens, named_data, parallel_calls, sampling, url,
-};
+use bytes::Bytes;
+
+use self::wire::{Body, Format, FunctionTool, InputFile, Item, ItemPart, NamedFunction, Reasoning, TextConfig};
+use super::openai::{self, FAILED, arguments, check_count, content, file_data, json_schema, parallel_calls, url};
+use super::schema::Parameters;
+use super::{Content, Count, Told, Words, Write, body, choice, effort, function_name, max_tokens, sampling};
 use crate::upstream::translate::request::families::efforts;
 use crate::upstream::translate::request::neutral::{
-    Choice, Conversation, LeftOut, Level, Literal, Output, Part, Piece, Source, Speaker, Tool, ToolResult, Turn,
+    Conversation, LeftOut, Literal, Output, Part, Piece, Schema, Source, Speaker, Tool, ToolResult, Turn,
 };
 use crate::upstream::translate::request::refusal::Refusal;
 
@@ -20,7 +20,7 @@ pub(in super::super) fn write(said: &Conversation<'_>, told: &Told<'_>, left_out
     }
     check_count(&said.tools)?;
     let sampling = sampling(said, told.model)?;
-    let effort = effort(said, efforts(told.model).unwrap_or(OF_OPENAI), left_out);
+    let effort = effort(said, efforts(told.model).unwrap_or(openai::EFFORTS), left_out);
     let (instructions, turns) = instructions(&said.turns);
     let mut input = Vec::new();
     for turn in turns {
@@ -31,7 +31,7 @@ pub(in super::super) fn write(said: &Conversation<'_>, told: &Told<'_>, left_out
         instructions,
         input,
         tools: said.tools.iter().map(tool).collect::<Write<_>>()?,
-        tool_choice: choice(said).map(tool_choice),
+        tool_choice: choice(said).map(|choice| openai::tool_choice(choice, |name| NamedFunction { name })),
         parallel_tool_calls: parallel_calls(said),
         max_output_tokens: max_tokens(said, told.model, left_out).map(at_least),
         temperature: sampling.temperature,
@@ -44,122 +44,6 @@ pub(in super::super) fn write(said: &Conversation<'_>, told: &Told<'_>, left_out
         service_tier: said.service_tier,
         safety_identifier: told.identifier,
     }))
-}
-
-#[derive(Serialize)]
-struct Body<'a> {
-    model: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    instructions: Option<Literal<'a>>,
-    input: Vec<Item<'a>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    tools: Vec<FunctionTool<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tool_choice: Option<ToolChoice<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    parallel_tool_calls: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_output_tokens: Option<Count<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    temperature: Option<Literal<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    top_p: Option<Literal<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    text: Option<TextConfig<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reasoning: Option<Reasoning>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    stream: bool,
-    /// Its default is to store, which no caller of another format asked for.
-    store: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    prompt_cache_key: Option<Literal<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    service_tier: Option<Literal<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    safety_identifier: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum Item<'a> {
-    Message { role: &'static str, content: Content<'a, ItemPart<'a>> },
-    FunctionCall { call_id: Literal<'a>, name: Literal<'a>, arguments: Words<'a> },
-    FunctionCallOutput { call_id: Literal<'a>, output: Content<'a, ItemPart<'a>> },
-}
-
-#[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum ItemPart<'a> {
-    InputText { text: Words<'a> },
-    OutputText { text: Literal<'a> },
-    InputImage { image_url: Words<'a>, detail: Words<'a> },
-    InputFile(InputFile<'a>),
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum InputFile<'a> {
-    Data {
-        filename: Words<'a>,
-        file_data: Words<'a>,
-    },
-    Url {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        filename: Option<Literal<'a>>,
-        file_url: Literal<'a>,
-    },
-}
-
-/// Of a function here all is said: strictness has another default than elsewhere.
-#[derive(Serialize)]
-#[serde(tag = "type", rename = "function")]
-struct FunctionTool<'a> {
-    name: Words<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    description: Option<Literal<'a>>,
-    parameters: Option<Parameters<'a>>,
-    strict: bool,
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum ToolChoice<'a> {
-    Word(&'static str),
-    Function(NamedFunction<'a>),
-}
-
-#[derive(Serialize)]
-#[serde(tag = "type", rename = "function")]
-struct NamedFunction<'a> {
-    name: Literal<'a>,
-}
-
-#[derive(Serialize)]
-struct TextConfig<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    format: Option<Format<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    verbosity: Option<Literal<'a>>,
-}
-
-#[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum Format<'a> {
-    JsonObject,
-    JsonSchema {
-        name: Words<'a>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        description: Option<Literal<'a>>,
-        schema: Literal<'a>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        strict: Option<bool>,
-    },
-}
-
-#[derive(Serialize)]
-struct Reasoning {
-    effort: Level,
 }
 
 /// One text of the system's that begins the conversation has a place of its own.
@@ -187,9 +71,9 @@ fn push_items<'a>(turn: &'a Turn<'a>, items: &mut Vec<Item<'a>>) -> Write<()> {
                 Speaker::System => "system",
                 Speaker::Developer => "developer",
             };
-            items.push(Item::Message { role, content: input_text(texts) });
+            items.push(Item::Message { role, content: openai::text(texts, |text| ItemPart::InputText { text }) });
         }
-        Turn::User(parts) => items.push(Item::Message { role: "user", content: content(parts)? }),
+        Turn::User(parts) => items.push(Item::Message { role: "user", content: content(parts, part)? }),
         Turn::Assistant { pieces, .. } => assistant(pieces, items),
         Turn::Results(results) => {
             for result in results {
@@ -198,22 +82,6 @@ fn push_items<'a>(turn: &'a Turn<'a>, items: &mut Vec<Item<'a>>) -> Write<()> {
         }
     }
     Ok(())
-}
-
-fn input_text<'a>(texts: &[Literal<'a>]) -> Content<'a, ItemPart<'a>> {
-    match texts {
-        [] => Content::Text(Words::Ours("")),
-        [one] => Content::Text(Words::Said(*one)),
-        texts => Content::Parts(texts.iter().map(|text| ItemPart::InputText { text: Words::Said(*text) }).collect()),
-    }
-}
-
-fn content<'a>(parts: &'a [Part<'a>]) -> Write<Content<'a, ItemPart<'a>>> {
-    match parts {
-        [] => Ok(Content::Text(Words::Ours(""))),
-        [Part::Text(text)] => Ok(Content::Text(Words::Said(*text))),
-        parts => Ok(Content::Parts(parts.iter().map(part).collect::<Write<_>>()?)),
-    }
 }
 
 fn part<'a>(part: &'a Part<'a>) -> Write<ItemPart<'a>> {
@@ -226,8 +94,7 @@ fn part<'a>(part: &'a Part<'a>) -> Write<ItemPart<'a>> {
         Part::File(file) => match &file.source {
             Source::Url(url) => Ok(ItemPart::InputFile(InputFile::Url { filename: file.name, file_url: *url })),
             Source::Data { media_type, base64 } => {
-                let named = named_data(file, media_type, base64)?;
-                Ok(ItemPart::InputFile(InputFile::Data { filename: named.name, file_data: named.data }))
+                Ok(ItemPart::InputFile(InputFile::Data(file_data(file, media_type, base64)?)))
             }
         },
     }
@@ -262,7 +129,7 @@ fn output_text<'a>(piece: &Piece<'a>) -> Option<ItemPart<'a>> {
 fn output<'a>(result: &'a ToolResult<'a>) -> Write<Item<'a>> {
     let call_id = result.call_id;
     if !result.failed {
-        return Ok(Item::FunctionCallOutput { call_id, output: content(&result.content)? });
+        return Ok(Item::FunctionCallOutput { call_id, output: content(&result.content, part)? });
     }
     let mut parts = vec![ItemPart::InputText { text: Words::Ours(FAILED) }];
     for said in &result.content {
@@ -278,14 +145,6 @@ fn tool<'a>(tool: &'a Tool<'a>) -> Write<FunctionTool<'a>> {
     Ok(FunctionTool { name, description, parameters, strict })
 }
 
-fn tool_choice<'a>(choice: &Choice<'a>) -> ToolChoice<'a> {
-    match choice {
-        Choice::Never => ToolChoice::Word("none"),
-        Choice::Any => ToolChoice::Word("required"),
-        Choice::Tool(name) => ToolChoice::Function(NamedFunction { name: *name }),
-    }
-}
-
 fn text_config<'a>(said: &Conversation<'a>) -> Write<Option<TextConfig<'a>>> {
     let format = said.output.as_ref().map(format).transpose()?;
     let verbosity = said.verbosity;
@@ -295,12 +154,8 @@ fn text_config<'a>(said: &Conversation<'a>) -> Write<Option<TextConfig<'a>>> {
 fn format<'a>(output: &Output<'a>) -> Write<Format<'a>> {
     match output {
         Output::AnyObject { .. } => Ok(Format::JsonObject),
-        Output::Schema(schema) => Ok(Format::JsonSchema {
-            name: schema.name.map_or(Words::Ours(UNNAMED_SCHEMA), Words::Said),
-            description: schema.description,
-            schema: schema.schema.ok_or(Refusal::wordless(schema.at))?,
-            strict: strict(schema),
-        }),
+        Output::Schema(Schema { at, schema: None, .. }) => Err(Refusal::wordless(*at)),
+        Output::Schema(schema) => Ok(Format::JsonSchema(json_schema(schema))),
     }
 }
 
