@@ -107,11 +107,17 @@ impl<'a> Run<'a> {
     /// The next target that lets the call in and has words for it, once it may be asked.
     async fn next(&mut self) -> Option<Attempt<'a>> {
         let attempt = self.admitted()?;
+        let costs = !self.is_free;
         if !self.pay() {
             return None;
         }
         self.wait_before(&attempt.candidate).await;
-        (Instant::now() < self.deadline).then_some(attempt)
+        if Instant::now() >= self.deadline {
+            // It is not made any more, so that what it cost is given back at the end.
+            self.is_paid = costs;
+            return None;
+        }
+        Some(attempt)
     }
 
     /// The next target that lets the call in and has words for it.

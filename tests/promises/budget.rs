@@ -194,3 +194,26 @@ async fn nobody_waits_past_the_deadline_for_another_attempt() {
     assert_eq!(gate.chat("Hi").send().await.status, 500, "what the first said is the answer");
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
 }
+
+/// Twelve of them would have spent the ten retries that there are.
+#[tokio::test]
+async fn attempt_that_the_deadline_forestalls_costs_nothing() {
+    let (primary, secondary) = (provider("primary").await, provider("secondary").await);
+    let gate = gate().upstream(&primary).upstream(&secondary).tenant("acme").config(
+        "
+failover: { backoff: { min: 60s, max: 60s }, deadline: 600ms, retry_budget: { ratio: 0, per_second_min: 1 }, breaker: { failures: 1000, failure_ratio: 1, requests_min: 100000 } }
+models:
+  - { name: gpt-4o, targets: [{ upstream: primary, model: a }, { upstream: primary, model: b }] }
+  - { name: other, targets: [{ upstream: primary }, { upstream: secondary }] }
+",
+    );
+    let gate = gate.start().await;
+    primary.set_faults(faults(r#"{"status":500}"#));
+    let late: Vec<_> = (0..12).map(|_| tokio::spawn(gate.chat("Hi").send())).collect();
+    for call in late {
+        assert_eq!(call.await.unwrap().header("x-wardgate-attempts"), "1");
+    }
+    let other = r#"{"model":"other","messages":[{"role":"user","content":"Hi"}]}"#;
+    let reply = gate.post("/v1/chat/completions", other).send().await;
+    assert_eq!((reply.status.as_u16(), reply.header("x-wardgate-attempts")), (200, "2"), "there is a retry left");
+}
