@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::scan::view::Reading;
+
 /// One suspicious passage of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
@@ -12,6 +14,8 @@ pub struct Finding {
     pub severity: Severity,
     /// Bytes of the original text, on character boundaries.
     pub span: Range<usize>,
+    /// How the text had to be read to find it.
+    pub reading: Reading,
 }
 
 /// What the attacker is after.

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
-use crate::scan::Ruleset;
-use crate::scan::ruleset::FINDINGS_MAX;
+use crate::scan::Scanner;
+use crate::scan::scanner::FINDINGS_MAX;
 
 /// Pieces of attacks and of awkward Unicode, so that generated texts reach the rules.
 const PIECES: &[&str] = &[
@@ -51,8 +51,8 @@ fn text() -> impl Strategy<Value = String> {
     proptest::collection::vec(piece, 0..60).prop_map(|pieces| pieces.concat())
 }
 
-fn assert_spans_fit(set: &Ruleset, text: &str) {
-    let findings = set.scan(text);
+fn assert_spans_fit(set: &Scanner, text: &str) {
+    let findings = set.scan(text).findings;
     assert!(findings.len() <= FINDINGS_MAX);
     assert!(findings.is_sorted_by_key(|finding| finding.span.start));
     for finding in findings {
@@ -62,7 +62,7 @@ fn assert_spans_fit(set: &Ruleset, text: &str) {
 
 #[test]
 fn spans_lie_on_character_boundaries_of_any_text() {
-    let set = Ruleset::builtin();
+    let set = Scanner::builtin();
     let config = ProptestConfig::with_cases(2_000);
     proptest!(config, |(text in text())| assert_spans_fit(&set, &text));
 }
@@ -71,7 +71,7 @@ fn spans_lie_on_character_boundaries_of_any_text() {
 /// quadratic time would exceed it a thousandfold.
 #[test]
 fn no_text_takes_much_longer_than_prose_of_its_size() {
-    let set = Ruleset::builtin();
+    let set = Scanner::builtin();
     let prose = time(&set, "The committee met on Tuesday to review the cost of heating. ");
     for piece in [
         "ignore ",
@@ -90,7 +90,7 @@ fn no_text_takes_much_longer_than_prose_of_its_size() {
     }
 }
 
-fn time(set: &Ruleset, piece: &str) -> Duration {
+fn time(set: &Scanner, piece: &str) -> Duration {
     let text = piece.repeat(TEXT_BYTES / piece.len());
     let run = || {
         let start = Instant::now();

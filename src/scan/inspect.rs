@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use http::HeaderValue;
 
-use super::{Category, Finding, Ruleset, Severity};
+use super::{Category, Finding, Scanner, Severity};
 use crate::policy::Permit;
 use crate::prompt::Prompt;
 use crate::prompt::edit::Edit;
@@ -29,7 +29,7 @@ impl Default for Config {
 /// The scanner as it is configured.
 pub struct Scan {
     config: Config,
-    rules: Ruleset,
+    scanner: Scanner,
 }
 
 /// The prompt is not forwarded. The client learns the category; the rules go to the log alone.
@@ -53,7 +53,7 @@ const REMOVED: &str = "[removed]";
 
 impl Scan {
     pub fn new(config: Config) -> Scan {
-        Scan { config, rules: Ruleset::builtin() }
+        Scan { config, scanner: Scanner::builtin() }
     }
 
     /// Looks at every text of the user, and acts as the tenant's mode, or else the config's, has it.
@@ -84,7 +84,7 @@ impl Scan {
 
     /// What the configured rules find in a text. What honest text often has is no ground to act on.
     pub fn findings(&self, text: &str) -> Vec<Finding> {
-        let mut findings = self.rules.scan(text);
+        let mut findings = self.scanner.scan(text).findings;
         findings.retain(|finding| self.applies(finding));
         findings
     }

@@ -16,15 +16,20 @@ mod fuzz;
 mod hidden;
 mod inspect;
 mod joined;
+mod model;
 pub(crate) mod normalise;
 mod repetition;
 pub(crate) mod rules;
 mod ruleset;
+mod scanner;
+mod view;
 mod words;
 
 pub use crate::scan::finding::{Category, Finding, Severity};
 pub use crate::scan::inspect::{Blocked, Config, Scan, Verdict};
-pub use crate::scan::ruleset::Ruleset;
+pub use crate::scan::model::{Level, Parts, Score};
+pub use crate::scan::scanner::{MODEL, Report, Scanner};
+pub use crate::scan::view::Reading;
 
 /// Whether a rule has this id.
 pub fn is_rule(id: &str) -> bool {

@@ -14,17 +14,22 @@ use crate::scan::confusables::{ascii_lookalike, is_greek_or_cyrillic, is_latin, 
 /// What the rules read in place of the original text.
 ///
 /// ASCII letters keep their case, since the rules ignore it; all others are lower-case.
-pub(crate) struct View<'t> {
+pub(crate) struct Folded<'t> {
     original: &'t str,
     text: Cow<'t, str>,
 }
 
-impl<'t> View<'t> {
-    pub(crate) fn new(original: &'t str) -> View<'t> {
+impl<'t> Folded<'t> {
+    pub(crate) fn new(original: &'t str) -> Folded<'t> {
         let text = if is_plain(original.as_bytes()) { Cow::Borrowed(original) } else { Cow::Owned(fold(original)) };
-        View { original, text }
+        Folded { original, text }
     }
 
+    pub(crate) fn into_text(self) -> Cow<'t, str> {
+        self.text
+    }
+
+    #[cfg(test)]
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
@@ -87,7 +92,7 @@ pub(crate) fn fold(text: &str) -> String {
 /// ASCII without control characters other than whitespace.
 ///
 /// Written as a fold without an early exit, so that it compiles to vector instructions.
-fn is_plain(bytes: &[u8]) -> bool {
+pub(crate) fn is_plain(bytes: &[u8]) -> bool {
     bytes.chunks(4096).all(|chunk| {
         let odd = chunk.iter().fold(0u8, |odd, &byte| odd | u8::from(!is_plain_byte(byte)));
         odd == 0
@@ -257,14 +262,14 @@ mod tests {
     use super::*;
 
     fn folded(text: &str) -> String {
-        View::new(text).text().to_owned()
+        Folded::new(text).text().to_owned()
     }
 
     #[test]
     fn plain_text_is_not_copied() {
-        assert!(View::new("Hello,\tworld\r\n").is_plain());
-        assert!(!View::new("Hello\0").is_plain());
-        assert!(!View::new("Héllo").is_plain());
+        assert!(Folded::new("Hello,\tworld\r\n").is_plain());
+        assert!(!Folded::new("Hello\0").is_plain());
+        assert!(!Folded::new("Héllo").is_plain());
     }
 
     #[test]
@@ -295,7 +300,7 @@ mod tests {
     #[test]
     fn spans_lead_back_to_the_original() {
         let text = "né \u{200B}іgn\u{200B}оrе ok";
-        let view = View::new(text);
+        let view = Folded::new(text);
         let at = view.text().find("ignore").unwrap();
         let span = view.origins().locate(at..at + 6);
         assert_eq!(&text[span], "іgn\u{200B}оrе");
@@ -304,7 +309,7 @@ mod tests {
     #[test]
     fn expanded_characters_lead_back_to_the_whole_character() {
         let text = "a ﬃ b";
-        let view = View::new(text);
+        let view = Folded::new(text);
         assert_eq!(view.text(), "a ffi b");
         assert_eq!(view.origins().locate(3..4), 2..5);
     }

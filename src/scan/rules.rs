@@ -66,12 +66,12 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::scan::Ruleset;
+    use crate::scan::Scanner;
 
     #[test]
     fn every_rule_finds_its_matches_and_lets_its_passes_pass() {
-        let set = Ruleset::builtin();
-        let finds = |rule: &Rule, text| set.scan(text).iter().any(|f| f.rule == rule.id);
+        let set = Scanner::builtin();
+        let finds = |rule: &Rule, text| set.scan(text).findings.iter().any(|f| f.rule == rule.id);
         let mut wrong = Vec::new();
         for rule in all() {
             let missed = rule.matches.iter().filter(|text| !finds(rule, text));

@@ -11,9 +11,9 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use regex::bytes::{Regex, RegexBuilder};
 
 use crate::scan::finding::{Finding, Severity};
-use crate::scan::joined::Joined;
-use crate::scan::normalise::{View, fold};
+use crate::scan::normalise::{fold, is_plain};
 use crate::scan::rules::{self, Find, Reach, Rule};
+use crate::scan::view::{Reading, View};
 use crate::scan::words;
 
 /// All rules, compiled once at start-up and shared by all requests.
@@ -55,22 +55,32 @@ impl Ruleset {
         Ruleset::compile(rules::all())
     }
 
-    /// The findings of a text, at most one for each rule, in the order of the text.
-    ///
-    /// `text` is one message as its author wrote it, without the escapes of its transport.
-    pub fn scan(&self, text: &str) -> Vec<Finding> {
-        let view = View::new(text);
-        let mut found = Found::default();
-        self.scan_words(view.text(), |rule, span| found.push(rule, view.text(), span));
-        if let Some(joined) = Joined::of(view.text()) {
-            self.scan_joined(&joined, &mut found);
+    /// What the rules match in a view, at most once each.
+    pub(crate) fn hits(&self, view: &View<'_>) -> Vec<Hit> {
+        let text = view.text();
+        let mut hits = Vec::new();
+        self.scan_words(text, |rule, span| hits.push(Hit::new(rule, text, span)));
+        if view.reading() == Reading::Joined {
+            for pattern in &self.joined {
+                if hits.iter().all(|hit| hit.rule.id != pattern.rule.id)
+                    && let Some(found) = pattern.regex.find(text.as_bytes())
+                {
+                    hits.push(Hit { rule: pattern.rule, severity: pattern.rule.severity, span: found.range() });
+                }
+            }
         }
-        let mut findings = found.into_findings(&view);
-        if !view.is_plain() {
-            push_code(&self.hidden, text, &mut findings);
-        }
-        push_code(&self.shapes, text, &mut findings);
-        in_order(findings)
+        hits
+    }
+
+    /// What the rules find that look at characters and shapes: at the text as it came.
+    pub(crate) fn marks(&self, original: &str) -> Vec<Hit> {
+        let hidden = self.hidden.iter().filter(|_| !is_plain(original.as_bytes()));
+        hidden
+            .chain(&self.shapes)
+            .filter_map(|code| {
+                Some(Hit { rule: code.rule, severity: code.rule.severity, span: (code.find)(original)? })
+            })
+            .collect()
     }
 
     fn compile(rules: impl Iterator<Item = &'static Rule>) -> Ruleset {
@@ -111,18 +121,6 @@ impl Ruleset {
         }
         windows
     }
-
-    fn scan_joined(&self, joined: &Joined, found: &mut Found) {
-        let letters = joined.letters();
-        self.scan_words(letters, |rule, span| {
-            found.push_joined(rule, joined.locate(span));
-        });
-        for pattern in &self.joined {
-            if let Some(hit) = pattern.regex.find(letters.as_bytes()) {
-                found.push_joined(pattern.rule, joined.locate(hit.range()));
-            }
-        }
-    }
 }
 
 /// Bytes searched on the side of a literal where the rest of the match stands. An author who
@@ -155,54 +153,39 @@ fn search(regex: &Regex, view: &[u8], window: &Range<usize>) -> Option<Range<usi
     Some(hit.range())
 }
 
-fn push_code(rules: &[Code], text: &str, findings: &mut Vec<Finding>) {
-    for code in rules {
-        if let Some(span) = (code.find)(text) {
-            findings.push(finding(code.rule, code.rule.severity, span));
-        }
-    }
+/// A rule's match, in bytes of the text that was searched.
+pub(crate) struct Hit {
+    pub(crate) rule: &'static Rule,
+    pub(crate) severity: Severity,
+    pub(crate) span: Range<usize>,
 }
 
-fn finding(rule: &'static Rule, severity: Severity, span: Range<usize>) -> Finding {
-    Finding { rule: rule.id, category: rule.category, severity, span }
-}
-
-/// Enough to judge a text; a text with more of them is no better understood.
-pub(crate) const FINDINGS_MAX: usize = 16;
-
-fn in_order(mut findings: Vec<Finding>) -> Vec<Finding> {
-    if findings.len() > FINDINGS_MAX {
-        findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-        findings.truncate(FINDINGS_MAX);
-    }
-    findings.sort_by_key(|finding| (finding.span.start, finding.span.end));
-    findings
-}
-
-/// Matches in bytes of the view, before the way back to the original is known.
-#[derive(Default)]
-struct Found {
-    matches: Vec<(&'static Rule, Severity, Range<usize>)>,
-}
-
-impl Found {
-    fn push(&mut self, rule: &'static Rule, view: &str, span: Range<usize>) {
+impl Hit {
+    fn new(rule: &'static Rule, view: &str, span: Range<usize>) -> Hit {
         let severity = if is_talk_about(view.as_bytes(), &span) { Severity::Low } else { rule.severity };
-        self.matches.push((rule, severity, span));
+        Hit { rule, severity, span }
     }
 
-    fn push_joined(&mut self, rule: &'static Rule, span: Range<usize>) {
-        if self.matches.iter().all(|(other, ..)| other.id != rule.id) {
-            self.matches.push((rule, rule.severity, span));
+    /// The match as it stands in the original, by the way that a view has back to it.
+    pub(crate) fn finding(&self, view: &View<'_>) -> Finding {
+        Finding {
+            rule: self.rule.id,
+            category: self.rule.category,
+            severity: self.severity,
+            span: view.locate(self.span.clone()),
+            reading: view.reading(),
         }
     }
 
-    fn into_findings(self, view: &View<'_>) -> Vec<Finding> {
-        if self.matches.is_empty() {
-            return Vec::new();
+    /// A match in the original itself.
+    pub(crate) fn mark(self) -> Finding {
+        Finding {
+            rule: self.rule.id,
+            category: self.rule.category,
+            severity: self.severity,
+            span: self.span,
+            reading: Reading::Original,
         }
-        let origins = view.origins();
-        self.matches.into_iter().map(|(rule, severity, span)| finding(rule, severity, origins.locate(span))).collect()
     }
 }
 

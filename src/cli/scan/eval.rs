@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cli::CliError;
 use crate::cli::output::{Answer, table};
-use crate::scan::{Config, Ruleset, Scan, Severity};
+use crate::scan::{Config, Scan, Scanner, Severity};
 
 /// One line of the file; other members than these are passed over.
 #[derive(Deserialize)]
@@ -38,12 +38,12 @@ const SCORES: usize = 4;
 
 pub(super) fn answer(file: &[u8], name: &str, config: Config, json: bool) -> Result<Answer, CliError> {
     let rows = rows(file, name)?;
-    let (ruleset, scan) = (Ruleset::builtin(), Scan::new(config));
+    let (ruleset, scan) = (Scanner::builtin(), Scan::new(config));
     let mut all = Tally::default();
     let mut sources: BTreeMap<String, Tally> = BTreeMap::new();
     for row in rows {
         let started = Instant::now();
-        let findings = ruleset.scan(&row.text);
+        let findings = ruleset.scan(&row.text).findings;
         let took = started.elapsed();
         let score = findings.iter().map(|finding| score(finding.severity)).max().unwrap_or(0);
         let is_found = findings.iter().any(|finding| scan.applies(finding));
