@@ -112,6 +112,7 @@ impl App {
             limits: Limits::new(config.limits),
             prompt: config.prompt,
             scan: Scan::new(config.scan),
+            metrics: metrics.clone(),
             trusted_peers: config.trusted_peers,
             readiness: readiness.clone(),
             telemetry: config.telemetry,

@@ -24,6 +24,23 @@ pub struct Metrics {
     upstream_shut: Family<TargetLabels, Gauge>,
     retries_refused: Counter,
     hedges: Counter,
+    scans: Family<ScanVerdict, Counter>,
+    scans_sampled: Counter,
+    scan_found: Family<ScanLabels, Counter>,
+}
+
+/// What was made of a prompt in which there was something to read.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ScanVerdict {
+    verdict: &'static str,
+}
+
+/// A category that was found in a prompt, what that leads to, and the surest level that it reaches.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ScanLabels {
+    pub category: &'static str,
+    pub mode: &'static str,
+    pub level: &'static str,
 }
 
 /// How the process learns that something has changed.
@@ -153,6 +170,14 @@ impl Metrics {
             "Second targets that were asked because the first was late",
             hedges.clone(),
         );
+        let scans = Family::default();
+        registry.register("scans", "Prompts that were scanned, by what was made of them", scans.clone());
+        let scans_sampled = Counter::default();
+        let help = "Prompts with more text than is scanned, of which a sample was";
+        registry.register("scans_sampled", help, scans_sampled.clone());
+        let scan_found = Family::default();
+        let help = "Prompts in which a category was found, by its mode and the surest level that it reaches";
+        registry.register("scan_found", help, scan_found.clone());
         Metrics {
             registry,
             revocation_lag,
@@ -165,7 +190,21 @@ impl Metrics {
             upstream_shut,
             retries_refused,
             hedges,
+            scans,
+            scans_sampled,
+            scan_found,
         }
+    }
+
+    pub fn scanned(&self, verdict: &'static str, sampled: bool) {
+        self.scans.get_or_create(&ScanVerdict { verdict }).inc();
+        if sampled {
+            self.scans_sampled.inc();
+        }
+    }
+
+    pub fn scan_found(&self, labels: ScanLabels) {
+        self.scan_found.get_or_create(&labels).inc();
     }
 
     pub fn attempted(&self, upstream: &Arc<str>, outcome: AttemptOutcome) {

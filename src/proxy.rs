@@ -24,6 +24,7 @@ use crate::headers::{self, Claimed};
 use crate::health::{self, Readiness};
 use crate::limits::{Limits, Slot};
 use crate::meter::{Answer, Closing, Guard, interrupted};
+use crate::metrics::Metrics;
 use crate::policy;
 use crate::principal::Principal;
 use crate::prompt::{self, Prompt};
@@ -43,6 +44,7 @@ pub struct Rules {
     pub limits: Limits,
     pub prompt: prompt::Config,
     pub scan: Scan,
+    pub metrics: Arc<Metrics>,
     /// Peers whose word on forwarding headers is believed; nobody's by default.
     pub trusted_peers: Vec<IpNet>,
     pub readiness: Readiness,
@@ -182,8 +184,9 @@ impl Proxy {
         log.line.bytes_in = prompt.body().len() as u64;
         log.line.model = prompt.model().map(|model| model.chars().take(MODEL_CHARS_LOGGED).collect());
         permit.check_body(&prompt)?;
-        let (prompt, verdict) = rules.scan.inspect(&permit, prompt).inspect_err(|blocked| blocked.record(log))?;
-        verdict.record(log);
+        let inspected = rules.scan.inspect(&permit, prompt, trace.request_id.as_bytes()).await;
+        let (prompt, verdict) = inspected.inspect_err(|refused| refused.record(log, &rules.metrics))?;
+        verdict.record(log, &rules.metrics);
         let mut call = Call::prepare(permit, parts, prompt, trace, rules.auth.credential_headers());
         if let Some(told) = verdict.header() {
             call.tell(headers::X_WARDGATE_SCAN, told);

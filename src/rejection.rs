@@ -24,7 +24,7 @@ use crate::manage::ManageError;
 use crate::policy::PolicyError;
 use crate::prompt::PromptError;
 use crate::route::{Dialect, RouteError};
-use crate::scan::Blocked;
+use crate::scan::Refused;
 use crate::tenant::TenantStatus;
 use crate::upstream::UpstreamError;
 
@@ -394,11 +394,23 @@ impl From<PromptError> for Rejection {
     }
 }
 
-impl From<Blocked> for Rejection {
-    fn from(blocked: Blocked) -> Rejection {
-        let category = blocked.category.as_str();
-        let message = format!("The prompt was blocked: it looks like a prompt injection (category: {category}).");
-        Rejection::new(StatusCode::BAD_REQUEST, "prompt_injection_detected", message).final_()
+impl From<Refused> for Rejection {
+    fn from(refused: Refused) -> Rejection {
+        match refused {
+            Refused::Blocked { category, .. } => {
+                let category = category.as_str();
+                let message =
+                    format!("The prompt was blocked: it looks like a prompt injection (category: {category}).");
+                Rejection::new(StatusCode::BAD_REQUEST, "prompt_injection_detected", message).final_()
+            }
+            Refused::TooLong { bytes_max } => {
+                let message = format!(
+                    "The prompt has more than {bytes_max} bytes of text, which is the most that is scanned here."
+                );
+                Rejection::new(StatusCode::PAYLOAD_TOO_LARGE, "prompt_too_long", message).final_()
+            }
+            Refused::Failed => Rejection::internal().because("the scan failed"),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use http::request::Parts;
 use http::{HeaderMap, Method};
 
 use crate::scopes::Scopes;
+use crate::tenant::ScanTerms;
 
 /// The wire format of a provider's API, and of the errors a caller expects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
@@ -113,6 +114,7 @@ pub struct Route {
     pub dialect: Dialect,
     pub access: Access,
     pub user_text: Vec<Pointer>,
+    pub scan: ScanTerms,
     /// Which segment of the path names a tenant, counted from 0 before the first slash.
     pub tenant_segment: Option<usize>,
 }
@@ -121,7 +123,7 @@ impl Route {
     fn new(name: &str, endpoint: Endpoint, dialect: Dialect, access: Access, user_text: Vec<Pointer>) -> Route {
         let names_a_tenant = |segment: &str| matches!(segment, "{tenant}" | "{tenant_id}" | "{tenant_slug}");
         let tenant_segment = name.split('/').position(names_a_tenant);
-        Route { name: name.into(), endpoint, dialect, access, user_text, tenant_segment }
+        Route { name: name.into(), endpoint, dialect, access, user_text, scan: ScanTerms::default(), tenant_segment }
     }
 
     /// The tenant that a path of this route names, by id or slug.
@@ -147,6 +149,8 @@ pub struct AppRoute {
     pub methods: Vec<Method>,
     pub access: Access,
     pub user_text: Vec<Pointer>,
+    /// What is done with its texts, where that is said for the route.
+    pub scan: ScanTerms,
 }
 
 /// Every route there is. A dozen declarations: looking through them in order is as quick as a map.
@@ -204,7 +208,8 @@ impl Entry {
 
 impl AppRoute {
     fn route(&self) -> Route {
-        Route::new(&self.path, Endpoint::App, Dialect::Any, self.access.clone(), self.user_text.clone())
+        let route = Route::new(&self.path, Endpoint::App, Dialect::Any, self.access.clone(), self.user_text.clone());
+        Route { scan: self.scan, ..route }
     }
 }
 
@@ -366,6 +371,7 @@ mod tests {
             methods: vec![Method::POST],
             access: Access::AllOf(scope("session:create")),
             user_text: Vec::new(),
+            scan: ScanTerms::default(),
         }];
         let (parts, ()) = http::Request::builder().method(method).uri(target).body(()).unwrap().into_parts();
         RouteTable::new(&apps).find(&parts).map(|route| route.name.clone())

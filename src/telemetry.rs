@@ -117,11 +117,35 @@ pub struct RequestLine {
     pub scan: Option<&'static str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub scan_rules: Vec<&'static str>,
+    /// Log-odds of the text that is an attack most surely.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scan_score: Option<f32>,
+    /// The level that it had to reach.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scan_level: Option<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub scan_findings: Vec<ScanFinding>,
+    /// Whether only parts of the text were scanned.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub scan_sampled: bool,
     pub bytes_in: u64,
     pub bytes_out: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_byte_ms: Option<f64>,
     pub total_ms: f64,
+}
+
+/// A passage that was found in a prompt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ScanFinding {
+    pub rule: &'static str,
+    /// How the text had to be read to find it.
+    pub reading: &'static str,
+    /// The first digits of the passage's SHA-256: the same passage has the same ones.
+    pub digest: String,
+    /// The passage itself, where the operator asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
 }
 
 /// How a request ended.
@@ -169,6 +193,10 @@ impl RequestLog {
             attempts: 0,
             scan: None,
             scan_rules: Vec::new(),
+            scan_score: None,
+            scan_level: None,
+            scan_findings: Vec::new(),
+            scan_sampled: false,
             bytes_in: 0,
             bytes_out: 0,
             first_byte_ms: None,

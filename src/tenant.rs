@@ -32,6 +32,11 @@ pub struct Tenant {
 pub struct TenantPolicy {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scan_mode: Option<ScanMode>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scan_level: Option<ScanLevel>,
+    /// Ids of rules that are not applied to the tenant's prompts, beside those of the config.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allow_rules: Vec<String>,
     /// What the tenant has: its keys and users get no scope that is not covered here, and hold none beyond it. `None`
     /// is no ceiling.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,18 +64,56 @@ pub struct TenantTarget {
     pub model: Option<String>,
 }
 
-/// What happens to a prompt in which the scanner finds something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+/// What happens to a prompt in which the scanner finds something, the mildest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ScanMode {
-    /// Refused with 400.
-    Block,
-    /// The found spans are taken out of the user's text; everything else stays byte for byte.
-    Sanitize,
-    /// Passed on; the upstream and the log are told.
-    Flag,
     /// Passed on; only the log is told what would have happened.
     Shadow,
+    /// Passed on; the upstream and the log are told.
+    Flag,
+    /// The found spans are taken out of the user's text; everything else stays byte for byte.
+    Sanitize,
+    /// Refused with 400.
+    Block,
+}
+
+/// How sure the scanner has to be, by how often an honest text may be taken for an attack; the surest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ScanLevel {
+    /// One honest text in a thousand.
+    Strict,
+    /// One in two hundred.
+    Balanced,
+    /// One in a hundred.
+    Sensitive,
+}
+
+/// What is said of the scan in one place of several; `None` is for the next place to say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ScanTerms {
+    pub mode: Option<ScanMode>,
+    pub level: Option<ScanLevel>,
+}
+
+impl ScanTerms {
+    /// What is said here, and where that is nothing, there.
+    pub fn or(self, there: ScanTerms) -> ScanTerms {
+        ScanTerms { mode: self.mode.or(there.mode), level: self.level.or(there.level) }
+    }
+}
+
+impl ScanLevel {
+    pub const ALL: [ScanLevel; 3] = [ScanLevel::Strict, ScanLevel::Balanced, ScanLevel::Sensitive];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ScanLevel::Strict => "strict",
+            ScanLevel::Balanced => "balanced",
+            ScanLevel::Sensitive => "sensitive",
+        }
+    }
 }
 
 impl ScanMode {

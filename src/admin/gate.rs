@@ -33,6 +33,7 @@ pub struct GateView {
     pub issuers: Vec<String>,
     pub trusted_peers: Vec<String>,
     pub scan_mode: String,
+    pub scan_level: String,
     /// In the order in which they are tried
     pub upstreams: Vec<UpstreamView>,
     pub models: Vec<ModelView>,

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::response::Response;
 use serde::Deserialize;
 use utoipa::ToSchema;
+use utoipa::openapi::Schema;
 
 use super::answer::{self, PageOf};
 use super::conditions::{IfMatch, IfNoneMatch};
@@ -13,9 +14,10 @@ use super::document::{Reading, Writing};
 use super::operator::Operator;
 use super::problem::Problem;
 use super::request::{Asked, Id, IdempotencyKey, Nothing, Paging, Said, models, present, scopes};
-use crate::manage::{ChangeTenant, CreateTenant, ScanModeView, TenantView, schema};
+use crate::manage::{ChangeTenant, CreateTenant, ScanLevelView, ScanModeView, TenantView, schema};
+use crate::scan;
 use crate::scopes::{Models, Scopes};
-use crate::tenant::{ScanMode, Slug, TenantPolicy, TenantStatus, TenantTarget};
+use crate::tenant::{ScanLevel, ScanMode, Slug, TenantPolicy, TenantStatus, TenantTarget};
 
 /// A tenant to be made; it begins active
 #[derive(Deserialize, ToSchema)]
@@ -30,6 +32,11 @@ pub(super) struct NewTenant {
     /// `null` for what the config says
     #[schema(value_type = Option<ScanModeView>)]
     scan_mode: Option<ScanMode>,
+    /// `null` for what the config says
+    #[schema(value_type = Option<ScanLevelView>)]
+    scan_level: Option<ScanLevel>,
+    #[schema(schema_with = allow_rules_or_null)]
+    allow_rules: Option<Vec<String>>,
     /// What its keys and users may be granted; `null` for no ceiling
     #[schema(schema_with = schema::scopes_or_null)]
     scopes: Option<Vec<String>>,
@@ -53,6 +60,12 @@ pub(super) struct TenantChange {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<ScanModeView>)]
     scan_mode: Option<Option<ScanMode>>,
+    /// `null` for what the config says
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<ScanLevelView>)]
+    scan_level: Option<Option<ScanLevel>>,
+    #[schema(schema_with = allow_rules_or_null)]
+    allow_rules: Option<Vec<String>>,
     /// What its keys and users may be granted; `null` for no ceiling
     #[serde(default, deserialize_with = "present")]
     #[schema(schema_with = schema::scopes_or_null)]
@@ -119,12 +132,14 @@ pub(super) async fn create_tenant(
     _: Asked<Nothing>,
     body: Said<NewTenant>,
 ) -> Result<Response, Problem> {
-    let NewTenant { name, slug, db_schema_name, scan_mode, scopes: ceiling, models: names, targets, hedging } =
-        body.said;
+    let said = body.said;
+    let NewTenant { name, slug, db_schema_name, scopes: ceiling, models: names, targets, hedging, .. } = said;
     let slug = slug.map(|text| Slug::parse(&text)).transpose();
     let targets = targets.unwrap_or_default().into_iter().map(|(name, listed)| (name, plain(listed)));
     let policy = TenantPolicy {
-        scan_mode,
+        scan_mode: said.scan_mode,
+        scan_level: said.scan_level,
+        allow_rules: said.allow_rules.map_or(Ok(Vec::new()), allow_rules)?,
         scopes: ceiling.map(scopes).transpose()?,
         models: names.map_or(Ok(Models::All), models)?,
         targets: targets.collect(),
@@ -207,6 +222,8 @@ impl TenantChange {
         Ok(ChangeTenant {
             name: self.name,
             scan_mode: self.scan_mode,
+            scan_level: self.scan_level,
+            allow_rules: self.allow_rules.map(allow_rules).transpose()?,
             scopes: ceiling,
             models,
             targets: targets.collect(),
@@ -214,6 +231,18 @@ impl TenantChange {
             status,
         })
     }
+}
+
+/// Ids that the scanner knows.
+fn allow_rules(ids: Vec<String>) -> Result<Vec<String>, Problem> {
+    match ids.iter().find(|id| !scan::is_rule(id)) {
+        Some(_) => Err(Problem::invalid("allow_rules", "no rule has this id; `wardgate scan --rules` lists them")),
+        None => Ok(ids),
+    }
+}
+
+fn allow_rules_or_null() -> Schema {
+    schema::allow_rules_or_null(scan::rule_ids())
 }
 
 fn plain(targets: Vec<Target>) -> Vec<TenantTarget> {

@@ -8,9 +8,10 @@ use super::CliError;
 use super::key::{model, scope};
 use super::output::{Answer, fields, table};
 use crate::manage::{Authority, ChangeTenant, CreateTenant, Manage, TenantTargetView, TenantView};
+use crate::scan;
 use crate::scopes::{Models, Scopes};
 use crate::store::{Page, check_name, check_schema_name, check_targets};
-use crate::tenant::{ScanMode, Slug, TenantPolicy, TenantStatus, TenantTarget};
+use crate::tenant::{ScanLevel, ScanMode, Slug, TenantPolicy, TenantStatus, TenantTarget};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TenantCommand {
@@ -69,6 +70,12 @@ pub(crate) struct CreateArgs {
     /// What is done with prompts in which the scanner finds something: block, sanitize, flag or shadow
     #[arg(long, value_parser = scan_mode)]
     scan_mode: Option<ScanMode>,
+    /// How sure the scanner has to be: strict, balanced or sensitive
+    #[arg(long, value_parser = scan_level)]
+    scan_level: Option<ScanLevel>,
+    /// A rule that its prompts are not held against, as `wardgate scan --rules` names it; may be given several times
+    #[arg(long = "allow-rule", value_name = "ID", value_parser = rule)]
+    allow_rules: Vec<String>,
     /// What its keys and users may be granted; may be given several times [default: all but the platform's scopes]
     #[arg(long = "scope", value_name = "SCOPE", value_parser = scope)]
     scopes: Vec<String>,
@@ -80,7 +87,7 @@ pub(crate) struct CreateArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("change").required(true).multiple(true).args(["name", "scan_mode", "scopes", "any_scope", "models", "any_model", "targets", "no_targets", "hedging"])))]
+#[command(group(ArgGroup::new("change").required(true).multiple(true).args(["name", "scan_mode", "scan_level", "allow_rules", "no_allow_rule", "scopes", "any_scope", "models", "any_model", "targets", "no_targets", "hedging"])))]
 pub(crate) struct UpdateArgs {
     /// Id or slug
     tenant: String,
@@ -89,7 +96,16 @@ pub(crate) struct UpdateArgs {
     name: Option<String>,
     /// block, sanitize, flag, shadow, or default for what the config says
     #[arg(long, value_parser = scan_choice)]
-    scan_mode: Option<ScanChoice>,
+    scan_mode: Option<ScanChoice<ScanMode>>,
+    /// strict, balanced, sensitive, or default for what the config says
+    #[arg(long, value_parser = level_choice)]
+    scan_level: Option<ScanChoice<ScanLevel>>,
+    /// A rule that its prompts are not held against from now on, beside the config's; may be given several times
+    #[arg(long = "allow-rule", value_name = "ID", value_parser = rule)]
+    allow_rules: Vec<String>,
+    /// Hold its prompts against every rule of the config's again
+    #[arg(long, conflicts_with = "allow_rules")]
+    no_allow_rule: bool,
     /// What its keys and users may be granted from now on; may be given several times
     #[arg(long = "scope", value_name = "SCOPE", value_parser = scope)]
     scopes: Vec<String>,
@@ -121,11 +137,20 @@ pub(crate) struct NamedTargets {
     targets: Vec<TenantTarget>,
 }
 
-/// A tenant's own scan mode, or the config's.
+/// A tenant's own mode or level, or the config's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ScanChoice {
+pub(crate) enum ScanChoice<T> {
     Default,
-    Own(ScanMode),
+    Own(T),
+}
+
+impl<T> ScanChoice<T> {
+    fn own(self) -> Option<T> {
+        match self {
+            ScanChoice::Default => None,
+            ScanChoice::Own(own) => Some(own),
+        }
+    }
 }
 
 pub(crate) async fn run(command: TenantCommand, manage: &Manage) -> Result<(), CliError> {
@@ -153,6 +178,8 @@ async fn create(args: CreateArgs, manage: &Manage) -> Result<Answer, CliError> {
     };
     let policy = TenantPolicy {
         scan_mode: args.scan_mode,
+        scan_level: args.scan_level,
+        allow_rules: args.allow_rules,
         scopes: if args.scopes.is_empty() { None } else { Some(scopes(args.scopes)?) },
         models: Models::from_list(args.models),
         ..TenantPolicy::default()
@@ -190,10 +217,9 @@ async fn purge(tenant: &str, manage: &Manage) -> Result<Answer, CliError> {
 }
 
 async fn update(args: UpdateArgs, manage: &Manage) -> Result<Answer, CliError> {
-    let scan_mode = args.scan_mode.map(|choice| match choice {
-        ScanChoice::Default => None,
-        ScanChoice::Own(mode) => Some(mode),
-    });
+    let scan_mode = args.scan_mode.map(ScanChoice::own);
+    let scan_level = args.scan_level.map(ScanChoice::own);
+    let allow_rules = (args.no_allow_rule || !args.allow_rules.is_empty()).then_some(args.allow_rules);
     let ceiling = match args.scopes.is_empty() {
         true => args.any_scope.then_some(None),
         false => Some(Some(scopes(args.scopes)?)),
@@ -201,7 +227,17 @@ async fn update(args: UpdateArgs, manage: &Manage) -> Result<Answer, CliError> {
     let models = (args.any_model || !args.models.is_empty()).then(|| Models::from_list(args.models));
     let targets = targets(args.targets, args.no_targets)?;
     let UpdateArgs { tenant, name, hedging, .. } = args;
-    let change = ChangeTenant { name, scan_mode, scopes: ceiling, models, targets, hedging, status: None };
+    let change = ChangeTenant {
+        name,
+        scan_mode,
+        scan_level,
+        allow_rules,
+        scopes: ceiling,
+        models,
+        targets,
+        hedging,
+        status: None,
+    };
     let tenant = manage.update_tenant(&Authority::cli(), &tenant, change, None).await?;
     Ok(Answer::note(format!("updated tenant {}", tenant.slug)))
 }
@@ -233,6 +269,8 @@ fn columns(view: &TenantView) -> Vec<(&'static str, String)> {
         ("db_schema_name", view.db_schema_name.clone().unwrap_or_default()),
         ("scan_mode", view.scan_mode.map_or("default", |mode| mode.as_str()).to_owned()),
         ("created_at", view.created_at.clone()),
+        ("scan_level", view.scan_level.map_or("default", |level| level.as_str()).to_owned()),
+        ("allow_rules", view.allow_rules.join(",")),
         ("scopes", view.scopes.as_ref().map_or_else(|| "all".to_owned(), |scopes| any(scopes, "none"))),
         ("models", any(&view.models, "all")),
         ("targets", view.targets.iter().map(named).collect::<Vec<_>>().join(" ")),
@@ -286,16 +324,33 @@ fn on_or_off(text: &str) -> Result<bool, &'static str> {
     }
 }
 
-fn scan_mode(text: &str) -> Result<ScanMode, &'static str> {
+pub(super) fn scan_mode(text: &str) -> Result<ScanMode, &'static str> {
     let modes = [ScanMode::Block, ScanMode::Sanitize, ScanMode::Flag, ScanMode::Shadow];
     modes.into_iter().find(|mode| mode.as_str() == text).ok_or("a scan mode is block, sanitize, flag or shadow")
 }
 
-fn scan_choice(text: &str) -> Result<ScanChoice, &'static str> {
+pub(super) fn scan_level(text: &str) -> Result<ScanLevel, &'static str> {
+    let level = ScanLevel::ALL.into_iter().find(|level| level.as_str() == text);
+    level.ok_or("a scan level is strict, balanced or sensitive")
+}
+
+fn scan_choice(text: &str) -> Result<ScanChoice<ScanMode>, &'static str> {
     if text == "default" {
         return Ok(ScanChoice::Default);
     }
     scan_mode(text).map(ScanChoice::Own).map_err(|_| "a scan mode is block, sanitize, flag, shadow or default")
+}
+
+fn level_choice(text: &str) -> Result<ScanChoice<ScanLevel>, &'static str> {
+    if text == "default" {
+        return Ok(ScanChoice::Default);
+    }
+    scan_level(text).map(ScanChoice::Own).map_err(|_| "a scan level is strict, balanced, sensitive or default")
+}
+
+fn rule(text: &str) -> Result<String, &'static str> {
+    let known = scan::is_rule(text).then(|| text.to_owned());
+    known.ok_or("no rule has this id; `wardgate scan --rules` lists them")
 }
 
 #[cfg(test)]
@@ -365,6 +420,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn level_and_allowed_rules_are_set_shown_and_taken_back() {
+        let (_directory, manage) = desk().await;
+        let shown = async || says(&manage, &["show", "acme"]).await.unwrap().0;
+        let create = ["create", "--name", "Acme", "--scan-level", "strict", "--allow-rule", "model"];
+        says(&manage, &create).await.unwrap();
+        assert!(shown().await.contains("scan_level      strict\nallow_rules     model\n"), "{}", shown().await);
+        says(&manage, &["update", "acme", "--scan-level", "default"]).await.unwrap();
+        assert!(shown().await.contains("scan_level      default\nallow_rules     model\n"), "{}", shown().await);
+        says(&manage, &["update", "acme", "--no-allow-rule", "--scan-level", "sensitive"]).await.unwrap();
+        assert!(shown().await.contains("scan_level      sensitive\nallow_rules     -\n"), "{}", shown().await);
+    }
+
+    #[tokio::test]
     async fn name_without_a_slug_in_it_asks_for_one() {
         let (_directory, manage) = desk().await;
         let refused = says(&manage, &["create", "--name", "名前"]).await.unwrap_err();
@@ -425,7 +493,11 @@ mod tests {
             &["create", "--name", "A", "--slug", "A B"],
             &["create", "--name", "A", "--schema", "a;drop"],
             &["create", "--name", "A", "--scan-mode", "off"],
+            &["create", "--name", "A", "--scan-level", "loose"],
+            &["create", "--name", "A", "--allow-rule", "no.such-rule"],
             &["update", "acme"],
+            &["update", "acme", "--scan-level", "none"],
+            &["update", "acme", "--allow-rule", "model", "--no-allow-rule"],
             &["update", "acme", "--scan-mode", "none"],
             &["update", "acme", "--any-scope", "--scope", "a"],
             &["update", "acme", "--scope", "a b"],

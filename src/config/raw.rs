@@ -11,9 +11,9 @@ use serde::{Deserialize, Deserializer, de};
 use crate::auth::Authenticating;
 use crate::auth::api_key::HashMethod;
 use crate::clock::parse_duration;
-use crate::scan::Category;
+use crate::scan::{Category, Oversize};
 use crate::telemetry::LogFormat;
-use crate::tenant::ScanMode;
+use crate::tenant::{ScanLevel, ScanMode};
 
 /// The config file of Wardgate.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -203,16 +203,67 @@ pub(super) struct SecretRef {
     pub(super) file: Option<String>,
 }
 
-/// What is looked for in the user's text, and what happens then. A tenant may have a mode of its own.
+/// What is looked for in the user's text, and what happens then. A route and a tenant may differ.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Scan {
     /// [default: block].
     pub(super) mode: Option<ScanMode>,
-    /// [default: all].
+    /// How sure the scanner has to be, by how often an honest text may be taken for an attack [default: balanced].
+    pub(super) level: Option<ScanLevel>,
+    /// What is looked for; nothing is scanned where this is empty [default: all].
     pub(super) categories: Option<Vec<Category>>,
-    /// Ids of rules that are not applied, as `wardgate scan` and the log name them.
+    pub(super) by_category: ByCategory,
+    /// What tools gave back. Scanned where there is a mode other than off [default: off].
+    pub(super) tools: SourceTerms,
+    /// Documents that are attached, and results of searches [default: as the user's text].
+    pub(super) documents: SourceTerms,
+    /// Ids of rules that are not applied, as `wardgate scan` and the log name them; `model` for rules alone to decide.
     pub(super) allow_rules: Vec<String>,
+    /// Whether the log has what was found, which is the user's text [default: false].
+    pub(super) log_text: Option<bool>,
+    /// Bytes of text in one request that are scanned, 4KiB or more [default: 512KiB].
+    pub(super) max_bytes: Option<ByteSize>,
+    /// What becomes of a request with more [default: sample].
+    pub(super) oversize: Option<Oversize>,
+}
+
+/// What holds for one category, in place of `mode` and `level`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct ByCategory {
+    #[serde(rename = "override")]
+    pub(super) overriding: Terms,
+    pub(super) exfiltration: Terms,
+    pub(super) hijacking: Terms,
+    pub(super) control: Terms,
+}
+
+/// A mode and a level of one's own.
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Terms {
+    pub(super) mode: Option<ScanMode>,
+    pub(super) level: Option<ScanLevel>,
+}
+
+/// What holds for texts that the user did not write.
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct SourceTerms {
+    pub(super) mode: Option<SourceMode>,
+    pub(super) level: Option<ScanLevel>,
+}
+
+/// As for the user's text; off where such texts are not scanned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum SourceMode {
+    Off,
+    Shadow,
+    Flag,
+    Sanitize,
+    Block,
 }
 
 /// How much may be under way.
@@ -268,6 +319,9 @@ pub(super) struct Route {
     /// Where user text stands, such as /messages/*/content.
     #[serde(default)]
     pub(super) user_text: Vec<String>,
+    /// What holds for it, in place of what `scan` says.
+    #[serde(default)]
+    pub(super) scan: Terms,
 }
 
 /// A span of time as people write it: 500ms, 30s, 15m, 24h, 30d, 2w.

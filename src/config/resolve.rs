@@ -2,6 +2,7 @@
 
 mod auth;
 mod jwt;
+mod scan;
 mod sealing;
 mod store;
 mod upstreams;
@@ -21,7 +22,7 @@ use crate::cors::Origins;
 use crate::route::{Access, AppRoute, Pointer, RouteTable, is_declarable};
 use crate::scopes::Scopes;
 use crate::secret::{Secret, SecretSource};
-use crate::{admin, cors, headers, limits, prompt, scan, server, telemetry};
+use crate::{admin, cors, headers, limits, prompt, server, telemetry};
 
 /// Resolves one section after the other; a mistake leaves a default in its place and is told at the end.
 pub(super) struct Resolver<'a> {
@@ -119,22 +120,6 @@ impl<'a> Resolver<'a> {
         limits::Config { in_flight_max: self.some("limits.in_flight_max", asked, limits::DEFAULT_IN_FLIGHT_MAX) }
     }
 
-    pub(super) fn scan(&mut self) -> scan::Config {
-        let raw = &self.raw.scan;
-        let defaults = scan::Config::default();
-        for (index, id) in raw.allow_rules.iter().enumerate() {
-            if !scan::is_rule(id) {
-                let message = "no rule has this id; `wardgate scan --rules` lists them";
-                self.wrong(&format!("scan.allow_rules[{index}]"), message);
-            }
-        }
-        scan::Config {
-            mode: raw.mode.unwrap_or(defaults.mode),
-            categories: raw.categories.clone().unwrap_or(defaults.categories),
-            allow_rules: raw.allow_rules.clone(),
-        }
-    }
-
     fn telemetry(&mut self) -> telemetry::Config {
         let raw = &self.raw.telemetry;
         let defaults = telemetry::Config::default();
@@ -193,7 +178,8 @@ impl<'a> Resolver<'a> {
                     self.parsed(&format!("{path}.user_text[{index}]"), Pointer::parse(text))
                 });
             let user_text = user_text.collect();
-            routes.push(AppRoute { path: raw.path.clone(), methods, access: self.access(&path, raw), user_text });
+            let (access, scan) = (self.access(&path, raw), self::scan::terms(raw.scan));
+            routes.push(AppRoute { path: raw.path.clone(), methods, access, user_text, scan });
         }
         self.check_public_paths(&routes);
         self.check_account_paths(&routes);

@@ -1,4 +1,5 @@
 mod jwt;
+mod scan;
 mod sealing;
 
 use super::*;

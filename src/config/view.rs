@@ -22,6 +22,7 @@ impl Config {
             issuers: self.auth.jwt.issuers.iter().map(|issuer| issuer.issuer.to_string()).collect(),
             trusted_peers: self.trusted_peers.iter().map(ToString::to_string).collect(),
             scan_mode: self.scan.mode.as_str().to_owned(),
+            scan_level: self.scan.level.as_str().to_owned(),
             upstreams: self.upstreams.upstreams.iter().map(upstream_view).collect(),
             models: models.collect(),
             routes: self.routes.iter().map(|route| route.path.clone()).collect(),

@@ -28,7 +28,7 @@ pub use self::tenants::{ChangeTenant, CreateTenant};
 pub use self::tokens::{Inspection, MintToken, MintedToken, RevokedToken};
 pub use self::users::{ChangeUser, CreateUser};
 pub use self::views::{
-    KeyStatus, KeyView, NewKeyView, ProviderKeyView, ProviderKeysView, ScanModeView, TenantStatusView,
+    KeyStatus, KeyView, NewKeyView, ProviderKeyView, ProviderKeysView, ScanLevelView, ScanModeView, TenantStatusView,
     TenantTargetView, TenantView, UserStatusView, UserView,
 };
 

@@ -13,6 +13,7 @@ const OPTIONAL_NAME: &str = r"^([^\s\x00-\x1F\x7F-\x9F]([^\x00-\x1F\x7F-\x9F]*[^
 pub const LIST_MAX: usize = 100;
 /// Of a tenant, under all names together.
 const TARGETS_MAX: usize = 64;
+const ALLOW_RULES_MAX: usize = 32;
 /// A token with its parts; the gate looks at none that is longer.
 pub const TOKEN_CHARS_MAX: usize = 16 << 10;
 
@@ -132,6 +133,15 @@ pub fn targets_or_null() -> Object {
 pub fn changed_targets_or_null() -> Object {
     let what = "What names of models stand for from now on; `null` for what the config says. Other names stay";
     targets(array_or_null(), what)
+}
+
+/// `ids` are those of the rules that there are.
+pub fn allow_rules_or_null(ids: impl Iterator<Item = &'static str>) -> Schema {
+    let id = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(ids)).build();
+    let items = RefOr::T(Schema::Object(id));
+    let what = "Rules that its prompts are not held against, beside those of the config";
+    let array = ArrayBuilder::new().items(items).schema_type(array_or_null()).max_items(Some(ALLOW_RULES_MAX));
+    Schema::Array(array.description(Some(what)).build())
 }
 
 /// Names, and lists of targets in the order in which they are tried.

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use super::{Authority, Idempotency, Listed, Made, Manage, ManageError, over_others, with_one_more};
 use crate::scopes::{Models, Scopes};
 use crate::store::{
-    Created, NewTenant, Page, Reach, StoreError, TenantUpdate, check_model, check_name, check_policy_size,
-    check_schema_name, check_targets,
+    Created, NewTenant, Page, Reach, StoreError, TenantUpdate, check_allow_rules, check_model, check_name,
+    check_policy_size, check_schema_name, check_targets,
 };
-use crate::tenant::{ScanMode, Slug, Tenant, TenantPolicy, TenantStatus, TenantTarget};
+use crate::tenant::{ScanLevel, ScanMode, Slug, Tenant, TenantPolicy, TenantStatus, TenantTarget};
 
 /// A tenant to be made.
 #[derive(Debug)]
@@ -28,6 +28,10 @@ pub struct ChangeTenant {
     pub name: Option<String>,
     /// `Some(None)` for what the config says.
     pub scan_mode: Option<Option<ScanMode>>,
+    /// `Some(None)` for what the config says.
+    pub scan_level: Option<Option<ScanLevel>>,
+    /// The rules that are not applied from now on, beside the config's.
+    pub allow_rules: Option<Vec<String>>,
     /// The ceiling; `Some(None)` takes it away.
     pub scopes: Option<Option<Scopes>>,
     pub models: Option<Models>,
@@ -48,6 +52,7 @@ impl Manage {
         check("name", check_name(&new.name))?;
         new.db_schema_name.iter().try_for_each(|schema| check("db_schema_name", check_schema_name(schema)))?;
         check_models(&new.policy.models)?;
+        check("allow_rules", check_allow_rules(&new.policy.allow_rules))?;
         for (name, targets) in &new.policy.targets {
             self.check_targets(name, Some(targets))?;
         }
@@ -130,6 +135,7 @@ impl Manage {
         who.needs_operator()?;
         change.name.iter().try_for_each(|name| check("name", check_name(name)))?;
         change.models.iter().try_for_each(check_models)?;
+        change.allow_rules.iter().try_for_each(|rules| check("allow_rules", check_allow_rules(rules)))?;
         for (name, targets) in &change.targets {
             self.check_targets(name, targets.as_deref())?;
         }
@@ -172,6 +178,12 @@ impl ChangeTenant {
         let mut policy = tenant.policy.clone();
         if let Some(mode) = self.scan_mode {
             policy.scan_mode = mode;
+        }
+        if let Some(level) = self.scan_level {
+            policy.scan_level = level;
+        }
+        if let Some(rules) = &self.allow_rules {
+            policy.allow_rules = rules.clone();
         }
         if let Some(scopes) = &self.scopes {
             policy.scopes = scopes.clone();

@@ -7,7 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 pub use self::tenants::{
-    ProviderKeyView, ProviderKeysView, ScanModeView, TenantStatusView, TenantTargetView, TenantView,
+    ProviderKeyView, ProviderKeysView, ScanLevelView, ScanModeView, TenantStatusView, TenantTargetView, TenantView,
 };
 
 use crate::clock::{Expiry, Timestamp};

@@ -1,7 +1,7 @@
-//! Where each dialect keeps the user's text, the model, and the field for a principal.
+//! Where each dialect keeps the model, and the field for a principal.
 //!
 //! The sources are the providers' API references: OpenAI's chat completions, completions, responses and embeddings,
-//! Anthropic's messages. What is not known to be the system's or the assistant's is taken for the user's.
+//! Anthropic's messages. Where they keep texts is `texts`'s.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -9,43 +9,9 @@ use std::ops::Range;
 use super::edit::Edit;
 use super::json::{self, Kind, Value};
 use super::{NamedTenant, ShapeError, Told};
-use crate::route::{Dialect, Endpoint, Pointer, Route, Step};
+use crate::route::{Dialect, Endpoint, Route};
 
-type Shape<T> = Result<T, ShapeError>;
-
-/// The string literals that hold the user's text.
-pub(super) fn user_text(route: &Route, root: Value<'_>) -> Shape<Vec<Range<usize>>> {
-    let mut found = Vec::new();
-    if root.kind() != Kind::Object {
-        // An app's JSON may be a list at its top; every provider's is an object.
-        return if route.endpoint == Endpoint::App && root.kind() == Kind::Array {
-            follow_all(&route.user_text, root, &mut found).map(|()| found)
-        } else {
-            Err(wrong("body", "must be a JSON object"))
-        };
-    }
-    match route.endpoint {
-        Endpoint::ChatCompletions | Endpoint::Messages | Endpoint::CountTokens => {
-            let messages = member(root, "", "messages")?.ok_or_else(|| wrong("messages", "is missing"))?;
-            conversation(messages, "messages", Roleless::Refused, &mut found)?;
-        }
-        Endpoint::Responses => match member(root, "", "input")? {
-            Some(input) if input.kind() == Kind::String => found.push(input.span()),
-            Some(items) if items.kind() == Kind::Array => conversation(items, "input", Roleless::Items, &mut found)?,
-            Some(other) if other.kind() != Kind::Null => return Err(wrong("input", "must be text or a list of items")),
-            _ => {}
-        },
-        Endpoint::Completions => {
-            if let Some(prompt) = member(root, "", "prompt")? {
-                texts(prompt, &mut found);
-            }
-        }
-        Endpoint::App => follow_all(&route.user_text, root, &mut found)?,
-        // Embedded texts are documents, which no model follows; the other routes have no body.
-        Endpoint::Embeddings | Endpoint::Models | Endpoint::Health | Endpoint::Ready | Endpoint::Account(_) => {}
-    }
-    Ok(found)
-}
+pub(super) type Shape<T> = Result<T, ShapeError>;
 
 /// The model that the caller asks for.
 pub(super) fn model<'a>(route: &Route, root: Value<'a>) -> Shape<Option<Value<'a>>> {
@@ -58,153 +24,12 @@ pub(super) fn model<'a>(route: &Route, root: Value<'a>) -> Shape<Option<Value<'a
     }
 }
 
-/// What a member of a conversation without a role is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Roleless {
-    /// No message of this dialect is without one.
-    Refused,
-    /// OpenAI's responses: tool calls and their results are told by their type.
-    Items,
-}
-
-/// Messages or items: those of the user are looked into, those of the system and the assistant are not.
-fn conversation(list: Value<'_>, place: &str, roleless: Roleless, found: &mut Vec<Range<usize>>) -> Shape<()> {
-    if list.kind() != Kind::Array {
-        return Err(wrong(place, "must be a list"));
-    }
-    for (index, message) in list.elements().enumerate() {
-        let place = || format!("{place}[{index}]");
-        if message.kind() != Kind::Object {
-            return Err(wrong(&place(), "must be an object"));
-        }
-        let role = named(message, &place, "role")?;
-        let Some(role) = role else {
-            let kind = named(message, &place, "type")?.and_then(Value::text);
-            if roleless == Roleless::Items && kind.is_some_and(|kind| kind != "message") {
-                continue;
-            }
-            return Err(wrong(&format!("{}.role", place()), "is missing"));
-        };
-        let content = named(message, &place, "content")?;
-        let role = role.text().ok_or_else(|| wrong(&format!("{}.role", place()), "must be text"))?;
-        let of_user = !matches!(&*role, "system" | "developer" | "assistant" | "tool" | "function");
-        if let Some(content) = content {
-            contents(content, &|| format!("{}.content", place()), of_user, found)?;
-        }
-    }
-    Ok(())
-}
-
-/// A message's content: text, or a list of parts of which some have text.
-fn contents(content: Value<'_>, place: &dyn Fn() -> String, of_user: bool, found: &mut Vec<Range<usize>>) -> Shape<()> {
-    match content.kind() {
-        Kind::String if of_user => found.push(content.span()),
-        Kind::String | Kind::Null => {}
-        Kind::Array => {
-            for (index, part) in content.elements().enumerate() {
-                contents_part(part, &|| format!("{}[{index}]", place()), of_user, found)?;
-            }
-        }
-        _ => return Err(wrong(&place(), "must be text or a list of parts")),
-    }
-    Ok(())
-}
-
-fn contents_part(
-    part: Value<'_>,
-    place: &dyn Fn() -> String,
-    of_user: bool,
-    found: &mut Vec<Range<usize>>,
-) -> Shape<()> {
-    // A bare string among the parts is read as text by lenient servers.
-    if part.kind() == Kind::String {
-        if of_user {
-            found.push(part.span());
-        }
-        return Ok(());
-    }
-    if part.kind() != Kind::Object {
-        return Err(wrong(&place(), "must be an object"));
-    }
-    if named(part, place, "type")?.is_some_and(|kind| kind.kind() != Kind::String) {
-        return Err(wrong(&format!("{}.type", place()), "must be text"));
-    }
-    match named(part, place, "text")? {
-        Some(text) if text.kind() == Kind::String && of_user => found.push(text.span()),
-        Some(text) if !matches!(text.kind(), Kind::String | Kind::Null) => {
-            return Err(wrong(&format!("{}.text", place()), "must be text"));
-        }
-        _ => {}
-    }
-    if of_user { document(part, place, found) } else { Ok(()) }
-}
-
-/// The texts of a document that the user attached (Anthropic): its title, its context, and its source where that is text.
-fn document(part: Value<'_>, place: &dyn Fn() -> String, found: &mut Vec<Range<usize>>) -> Shape<()> {
-    if part.get("type").and_then(Value::text).as_deref() != Some("document") {
-        return Ok(());
-    }
-    for key in ["title", "context"] {
-        if let Some(text) = named(part, place, key)? {
-            texts(text, found);
-        }
-    }
-    let Some(source) = named(part, place, "source")? else { return Ok(()) };
-    let place = || format!("{}.source", place());
-    if named(source, &place, "type")?.and_then(Value::text).as_deref() == Some("text")
-        && let Some(data) = named(source, &place, "data")?
-    {
-        texts(data, found);
-    }
-    match named(source, &place, "content")? {
-        Some(content) => contents(content, &|| format!("{}.content", place()), true, found),
-        None => Ok(()),
-    }
-}
-
-/// Every string of a value that is text or a list of texts.
-fn texts(value: Value<'_>, found: &mut Vec<Range<usize>>) {
-    match value.kind() {
-        Kind::String => found.push(value.span()),
-        Kind::Array => value.elements().for_each(|each| texts(each, found)),
-        Kind::Object => value.members().for_each(|(_, each)| texts(each, found)),
-        Kind::Null | Kind::Bool | Kind::Number => {}
-    }
-}
-
-fn follow_all(pointers: &[Pointer], root: Value<'_>, found: &mut Vec<Range<usize>>) -> Shape<()> {
-    for pointer in pointers {
-        follow(&pointer.0, root, "", found)?;
-    }
-    // Two pointers may meet in the same text, which is scanned and edited once.
-    found.sort_by_key(|span| span.start);
-    found.dedup();
-    Ok(())
-}
-
-fn follow(steps: &[Step], value: Value<'_>, place: &str, found: &mut Vec<Range<usize>>) -> Shape<()> {
-    match steps.split_first() {
-        None => texts(value, found),
-        Some((Step::Key(key), rest)) => {
-            if let Some(next) = member(value, place, key)? {
-                follow(rest, next, &format!("{place}.{key}"), found)?;
-            }
-        }
-        Some((Step::Each, rest)) => {
-            for (index, next) in value.elements().enumerate() {
-                follow(rest, next, &format!("{place}[{index}]"), found)?;
-            }
-        }
-    }
-    Ok(())
-}
-
 /// A member by its exact name. One that other parsers would take for it is refused: Go's folds case.
-fn member<'a>(object: Value<'a>, place: &str, key: &str) -> Shape<Option<Value<'a>>> {
+pub(super) fn member<'a>(object: Value<'a>, place: &str, key: &str) -> Shape<Option<Value<'a>>> {
     named(object, &|| place.to_owned(), key)
 }
 
-fn named<'a>(object: Value<'a>, place: &dyn Fn() -> String, key: &str) -> Shape<Option<Value<'a>>> {
+pub(super) fn named<'a>(object: Value<'a>, place: &dyn Fn() -> String, key: &str) -> Shape<Option<Value<'a>>> {
     if object.look_alike(key).is_some() {
         let place = format!("{}.{key}", place());
         return Err(wrong(place.trim_start_matches('.'), "is spelled in a second way, which parsers read differently"));
@@ -212,7 +37,7 @@ fn named<'a>(object: Value<'a>, place: &dyn Fn() -> String, key: &str) -> Shape<
     Ok(object.get(key))
 }
 
-fn wrong(place: &str, problem: &'static str) -> ShapeError {
+pub(super) fn wrong(place: &str, problem: &'static str) -> ShapeError {
     ShapeError { place: place.to_owned(), problem }
 }
 

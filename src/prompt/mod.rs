@@ -6,6 +6,7 @@
 mod dialect;
 pub mod edit;
 pub mod json;
+mod texts;
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -46,6 +47,26 @@ impl Default for Config {
     }
 }
 
+/// A text of the body that a model will read, and that neither its operator nor a model wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text {
+    /// Where its string literal stands in the body, quotes included.
+    pub literal: Range<usize>,
+    pub source: Source,
+    /// Texts of one number stand side by side in the conversation: no answer of the assistant's parts them.
+    pub turn: usize,
+}
+
+/// Whose text it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Source {
+    User,
+    /// What a tool gave back, which the user need never have seen.
+    Tool,
+    /// What the user attached, and what was found for a question.
+    Document,
+}
+
 /// Why a body is not read, or not forwarded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PromptError {
@@ -83,9 +104,8 @@ pub struct Prompt {
     document: Option<Document>,
     endpoint: Endpoint,
     model: Option<Model>,
-    /// String literals, quotes included, that hold the user's text.
-    user_text: Vec<Range<usize>>,
-    /// Changes to the user's text that the scanner asked for.
+    texts: Vec<Text>,
+    /// Changes to the texts that the scanner asked for.
     edits: Vec<Edit>,
 }
 
@@ -114,14 +134,14 @@ impl Prompt {
     pub fn parse(route: &Route, body: Bytes, depth_max: usize) -> Result<Prompt, PromptError> {
         let document = Document::parse(body, depth_max)?;
         dialect::check_owned_fields(document.root()).map_err(PromptError::Shape)?;
-        let user_text = dialect::user_text(route, document.root()).map_err(PromptError::Shape)?;
+        let texts = texts::find(route, document.root()).map_err(PromptError::Shape)?;
         let model = dialect::model(route, document.root()).map_err(PromptError::Shape)?;
         let model = model.map(|value| Model { name: text_of(value), literal: value.span() });
-        Ok(Prompt { document: Some(document), endpoint: route.endpoint, model, user_text, edits: Vec::new() })
+        Ok(Prompt { document: Some(document), endpoint: route.endpoint, model, texts, edits: Vec::new() })
     }
 
     fn without_body(endpoint: Endpoint) -> Prompt {
-        Prompt { document: None, endpoint, model: None, user_text: Vec::new(), edits: Vec::new() }
+        Prompt { document: None, endpoint, model: None, texts: Vec::new(), edits: Vec::new() }
     }
 
     /// The body as it came; empty where there is none.
@@ -144,9 +164,9 @@ impl Prompt {
         self.document.as_ref().map(|document| dialect::tenants_named(document.root())).unwrap_or_default()
     }
 
-    /// Each literal that holds the user's text, by its place in the body.
-    pub fn user_text(&self) -> &[Range<usize>] {
-        &self.user_text
+    /// What is there to be scanned, in the order of the conversation.
+    pub fn texts(&self) -> &[Text] {
+        &self.texts
     }
 
     /// A string literal of the body, unescaped.
@@ -160,7 +180,7 @@ impl Prompt {
         body.get(literal.clone()).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or("\"\"")
     }
 
-    /// Asks for changes to the user's text, made when the body is sent.
+    /// Asks for changes to the texts, made when the body is sent.
     pub fn amend(&mut self, edits: Vec<Edit>) {
         self.edits.extend(edits);
     }

@@ -72,7 +72,7 @@ fn spans_lie_on_character_boundaries_of_any_text() {
 #[test]
 fn no_text_takes_much_longer_than_prose_of_its_size() {
     let set = Scanner::builtin();
-    let prose = time(&set, "The committee met on Tuesday to review the cost of heating. ");
+    let prose = time(&set, PROSE, TEXT_BYTES);
     for piece in [
         "ignore ",
         "<|<|<|",
@@ -80,18 +80,120 @@ fn no_text_takes_much_longer_than_prose_of_its_size() {
         "a ",
         "\u{200B}a",
         "aи",
+        "а ",
         "\u{301}",
         " ",
         "ﷺ",
         "instructions rules safety refuse ",
+        "i g n o r e @i _a <b>",
+        "AbCdEfGhIjKlMnOpQr\n",
+        "%41",
+        "1gn0re ",
+        "erongi ",
     ] {
-        let taken = time(&set, piece);
+        let taken = time(&set, piece, TEXT_BYTES);
         assert!(taken < prose * 60, "{piece:?}: {taken:?}, prose: {prose:?}");
     }
 }
 
-fn time(set: &Scanner, piece: &str) -> Duration {
-    let text = piece.repeat(TEXT_BYTES / piece.len());
+/// Looks for the dearest text by changing the dearest ones found so far, piece by piece. A quadratic walk over rows of
+/// letters was found by it: rows that one part took for ended went on in another, to the end of the text for each row.
+#[test]
+fn a_search_for_the_dearest_text_finds_none_much_dearer_than_prose() {
+    let (dearest, ratio) = search(STEPS_SHORT, TEXT_BYTES / 4);
+    assert!(ratio < 120.0, "{dearest:?} takes {ratio:.0} times as long as prose");
+}
+
+/// Run by hand, optimised: `cargo test --release --lib dearest -- --ignored --nocapture`.
+#[test]
+#[ignore = "takes minutes, and means something in an optimised build alone"]
+fn a_long_search_for_the_dearest_text() {
+    let (dearest, ratio) = search(STEPS_LONG, TEXT_BYTES);
+    println!("{dearest:?} takes {ratio:.1} times as long as prose");
+}
+
+/// The dearest text, as the piece that it repeats, and its time as a multiple of that of prose.
+fn search(steps: usize, bytes: usize) -> (String, f64) {
+    let set = Scanner::builtin();
+    let prose = time(&set, PROSE, bytes).as_secs_f64();
+    let pieces: Vec<&str> = PIECES.iter().chain(DISGUISES).copied().collect();
+    let mut chance = Chance(0x9E37_79B9_7F4A_7C15);
+    let mut dearest: Vec<(f64, Vec<&str>)> = Vec::new();
+    for step in 0..steps {
+        let mut text = match dearest.is_empty() || step % 4 == 0 {
+            true => Vec::new(),
+            false => dearest[chance.below(dearest.len())].1.clone(),
+        };
+        for _ in 0..=chance.below(4) {
+            text.insert(chance.below(text.len() + 1), pieces[chance.below(pieces.len())]);
+        }
+        if text.len() > 12 {
+            text.remove(chance.below(text.len()));
+        }
+        dearest.push((time(&set, &text.concat(), bytes).as_secs_f64() / prose, text));
+        dearest.sort_by(|one, other| other.0.total_cmp(&one.0));
+        dearest.truncate(16);
+    }
+    let (ratio, text) = dearest.swap_remove(0);
+    (text.concat(), ratio)
+}
+
+/// Xorshift: the same search each time.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % bound as u64).unwrap()
+    }
+}
+
+const STEPS_SHORT: usize = 40;
+const STEPS_LONG: usize = 3_000;
+
+/// Pieces of all that is undone.
+const DISGUISES: &[&str] = &[
+    "a ",
+    "1gn0re ",
+    "erongi ",
+    "vtaber ",
+    "ingore ",
+    "%41",
+    "%E5%BF",
+    "\\u0069",
+    "\\x69",
+    "\\n",
+    "&#105;",
+    "&amp;",
+    "<b>",
+    "<",
+    "<!--",
+    "-->",
+    "**",
+    "a*",
+    "`x",
+    "_a ",
+    "@",
+    "aWdub3JlIGFsbCBydWxlcw== ",
+    "aWdub3JlIGFs/",
+    "AbCdEfGhIjKlMnOpQr\n",
+    "69 67 ",
+    "6e6f",
+    "01101001 ",
+    "忽 ",
+    "а ",
+    "иa",
+    "ignoreallpreviousrules",
+    "1lI|",
+    "!1",
+];
+
+const PROSE: &str = "The committee met on Tuesday to review the cost of heating. ";
+
+fn time(set: &Scanner, piece: &str, bytes: usize) -> Duration {
+    let text = piece.repeat(bytes / piece.len());
     let run = || {
         let start = Instant::now();
         set.scan(&text);

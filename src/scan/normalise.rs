@@ -5,11 +5,11 @@
 //! folding a second time, which only a text with a finding pays for.
 
 use std::borrow::Cow;
-use std::ops::Range;
 
 use unicode_normalization::char::{compose, decompose_compatible};
 
 use crate::scan::confusables::{ascii_lookalike, is_greek_or_cyrillic, is_latin, latin_lookalike};
+use crate::scan::view::{Layer, Reading, Way};
 
 /// What the rules read in place of the original text.
 ///
@@ -21,7 +21,8 @@ pub(crate) struct Folded<'t> {
 
 impl<'t> Folded<'t> {
     pub(crate) fn new(original: &'t str) -> Folded<'t> {
-        let text = if is_plain(original.as_bytes()) { Cow::Borrowed(original) } else { Cow::Owned(fold(original)) };
+        let text =
+            if is_plain(original.as_bytes()) { Cow::Borrowed(original) } else { Cow::Owned(fold_text(original)) };
         Folded { original, text }
     }
 
@@ -29,7 +30,6 @@ impl<'t> Folded<'t> {
         self.text
     }
 
-    #[cfg(test)]
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
@@ -40,53 +40,37 @@ impl<'t> Folded<'t> {
     }
 
     /// The way back to the original. Costs a second fold unless the text is plain.
-    pub(crate) fn origins(&self) -> Origins<'t> {
-        let mut marks = Vec::new();
+    pub(crate) fn layer(&self) -> Layer {
         if !self.is_plain() {
-            fold_into(self.original, &mut String::new(), Some(&mut marks));
+            return fold_with_layer(self.original).1;
         }
-        Origins { original: self.original, marks }
-    }
-}
-
-/// Maps spans of a view to spans of the original text.
-pub(crate) struct Origins<'t> {
-    original: &'t str,
-    /// Ascending in both fields; empty when view and original are the same.
-    marks: Vec<Mark>,
-}
-
-/// From `view` on, the view was made from the original at `original`.
-struct Mark {
-    view: usize,
-    original: usize,
-    /// The bytes that follow were copied, so that offsets run in step.
-    in_step: bool,
-}
-
-impl Origins<'_> {
-    /// The original bytes that the span of the view was made from, on character boundaries.
-    pub(crate) fn locate(&self, span: Range<usize>) -> Range<usize> {
-        let start = self.offset(span.start);
-        let last = self.offset(span.end.saturating_sub(1).max(span.start));
-        let end = self.original.ceil_char_boundary((last + 1).min(self.original.len()));
-        self.original.floor_char_boundary(start)..end
-    }
-
-    fn offset(&self, view: usize) -> usize {
-        let after = self.marks.partition_point(|mark| mark.view <= view);
-        let Some(mark) = after.checked_sub(1).and_then(|at| self.marks.get(at)) else {
-            return view;
-        };
-        if mark.in_step { mark.original + (view - mark.view) } else { mark.original }
+        let mut layer = Layer::default();
+        layer.note(0, 0, Way::InStep, Reading::Folded);
+        layer.note(self.text.len(), self.text.len(), Way::InStep, Reading::Folded);
+        layer
     }
 }
 
 /// Folds a piece of a pattern the way a text is folded, so that rules can be spelt naturally.
 pub(crate) fn fold(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
-    fold_into(text, &mut folded, None);
+    fold_into(text, MixedWords::default(), &mut folded, None);
     folded
+}
+
+fn fold_text(text: &str) -> String {
+    let mut folded = String::with_capacity(text.len());
+    fold_into(text, MixedWords::of_text(), &mut folded, None);
+    folded
+}
+
+/// Both the folded text and the way back.
+pub(crate) fn fold_with_layer(text: &str) -> (String, Layer) {
+    let mut folded = String::with_capacity(text.len());
+    let mut layer = Layer::default();
+    fold_into(text, MixedWords::of_text(), &mut folded, Some(&mut layer));
+    layer.note(folded.len(), text.len(), Way::InStep, Reading::Folded);
+    (folded, layer)
 }
 
 /// ASCII without control characters other than whitespace.
@@ -104,14 +88,13 @@ fn is_plain_byte(byte: u8) -> bool {
     (0x20..0x7F).contains(&byte) || (0x09..=0x0D).contains(&byte)
 }
 
-fn fold_into(text: &str, folded: &mut String, mut marks: Option<&mut Vec<Mark>>) {
-    let mut words = MixedWords::default();
+fn fold_into(text: &str, mut words: MixedWords, folded: &mut String, mut layer: Option<&mut Layer>) {
     let mut at = 0;
     while at < text.len() {
         let rest = &text[at..];
         let plain = plain_prefix(rest);
         if plain > 0 {
-            push_mark(&mut marks, folded.len(), at, true);
+            note(&mut layer, folded.len(), at, Way::InStep);
             folded.push_str(&rest[..plain]);
             at += plain;
             continue;
@@ -119,15 +102,19 @@ fn fold_into(text: &str, folded: &mut String, mut marks: Option<&mut Vec<Mark>>)
         let Some(character) = rest.chars().next() else {
             break;
         };
-        push_mark(&mut marks, folded.len(), at, false);
+        note(&mut layer, folded.len(), at, Way::Whole);
+        if let Some(end) = push_tags(text, at, folded, &mut layer) {
+            at = end;
+            continue;
+        }
         push_folded(character, words.contain(text, at, character), folded);
         at += character.len_utf8();
     }
 }
 
-fn push_mark(marks: &mut Option<&mut Vec<Mark>>, view: usize, original: usize, in_step: bool) {
-    if let Some(marks) = marks {
-        marks.push(Mark { view, original, in_step });
+fn note(layer: &mut Option<&mut Layer>, made: usize, source: usize, way: Way) {
+    if let Some(layer) = layer {
+        layer.note(made, source, way, Reading::Folded);
     }
 }
 
@@ -160,6 +147,40 @@ fn push_folded(character: char, in_mixed_word: bool, folded: &mut String) {
     }
     decompose_compatible(character, |part| push_part(part, in_mixed_word, folded));
 }
+
+/// Tag characters spell ASCII that no one sees and a model reads, so that it is read where it stands. A flag is spelt so
+/// too, and a few among letters only part them.
+fn push_tags(text: &str, at: usize, folded: &mut String, layer: &mut Option<&mut Layer>) -> Option<usize> {
+    if !text[at..].starts_with(is_tag) {
+        return None;
+    }
+    let end = at + text[at..].find(|character| !is_tag(character)).unwrap_or(text.len() - at);
+    let tags = (end - at) / TAG_BYTES;
+    if tags < TAGS_MIN || (tags <= FLAG_TAGS_MAX && text[..at].ends_with(BLACK_FLAG)) {
+        return Some(end);
+    }
+    folded.push('\n');
+    for (offset, tag) in text[at..end].char_indices() {
+        if offset > 0 {
+            note(layer, folded.len(), at + offset, Way::Whole);
+        }
+        let spelt = u8::try_from(u32::from(tag) - u32::from(TAG_BASE)).ok().filter(|byte| is_plain_byte(*byte));
+        folded.extend(spelt.map(char::from));
+    }
+    folded.push('\n');
+    Some(end)
+}
+
+fn is_tag(character: char) -> bool {
+    matches!(character, TAG_BASE..='\u{E007F}')
+}
+
+const TAG_BASE: char = '\u{E0000}';
+const TAG_BYTES: usize = TAG_BASE.len_utf8();
+const TAGS_MIN: usize = 3;
+/// Five letters of a region and the closing tag.
+const FLAG_TAGS_MAX: usize = 6;
+const BLACK_FLAG: char = '\u{1F3F4}';
 
 fn push_part(part: char, in_mixed_word: bool, folded: &mut String) {
     if is_stripped_mark(part) {
@@ -223,11 +244,17 @@ fn is_stripped_mark(character: char) -> bool {
 /// whole walk linear.
 #[derive(Default)]
 struct MixedWords {
+    /// Whether the words about a word say whether its letters are Latin; not so in a pattern, which is no text.
+    by_neighbours: bool,
     known_until: usize,
     mixed: bool,
 }
 
 impl MixedWords {
+    fn of_text() -> MixedWords {
+        MixedWords { by_neighbours: true, ..MixedWords::default() }
+    }
+
     fn contain(&mut self, text: &str, at: usize, character: char) -> bool {
         if !is_greek_or_cyrillic(character) {
             return false;
@@ -240,8 +267,10 @@ impl MixedWords {
 
     fn look_through(&mut self, text: &str, at: usize) {
         let before = text[..at].chars().rev().find(|c| !is_invisible(*c));
+        let was_mixed = self.mixed;
         self.mixed = before.is_some_and(is_latin);
         self.known_until = text.len();
+        let mut passes_for_latin = true;
         for (offset, character) in text[at..].char_indices() {
             if is_latin(character) {
                 self.mixed = true;
@@ -249,12 +278,53 @@ impl MixedWords {
                 self.known_until = at + offset;
                 break;
             }
+            passes_for_latin &= !is_greek_or_cyrillic(character) || passes(character);
+        }
+        if !self.mixed && passes_for_latin && self.by_neighbours {
+            let before = text[..at].chars().rev().take(NEIGHBOUR_MAX).find(|before| before.is_alphabetic());
+            let is_before = before.map(|letter| is_latin(letter) || (is_greek_or_cyrillic(letter) && was_mixed));
+            if is_before != Some(false) {
+                let is_after = is_latin_next(&text[self.known_until..]);
+                self.mixed = is_before.or(is_after) == Some(true) && is_after.or(is_before) == Some(true);
+            }
         }
     }
 }
 
+/// Whether a letter may stand for a Latin one.
+fn passes(letter: char) -> bool {
+    latin_lookalike(letter).is_some() || letter.to_lowercase().all(|lower| latin_lookalike(lower).is_some())
+}
+
+/// A word that may be of either alphabet is of that of the words on both sides of it; of two such words in a row the
+/// second is of the alphabet of the word behind it. Nothing where no word is near.
+fn is_latin_next(text: &str) -> Option<bool> {
+    let mut rest = text;
+    for is_second in [false, true] {
+        let Some((at, _)) = rest.char_indices().take(NEIGHBOUR_MAX).find(|(_, letter)| letter.is_alphabetic()) else {
+            return is_second.then_some(false);
+        };
+        rest = &rest[at..];
+        let word = rest.chars().take(WORD_MAX).take_while(|letter| letter.is_alphabetic());
+        if word.clone().any(is_latin) {
+            return Some(true);
+        }
+        if !word.clone().all(passes) {
+            break;
+        }
+        rest = &rest[word.map(char::len_utf8).sum()..];
+    }
+    Some(false)
+}
+
+const NEIGHBOUR_MAX: usize = 8;
+const WORD_MAX: usize = 24;
+
 fn continues_word(character: char) -> bool {
-    is_greek_or_cyrillic(character) || is_invisible(character) || is_stripped_mark(character)
+    is_greek_or_cyrillic(character)
+        || character.is_ascii_digit()
+        || is_invisible(character)
+        || is_stripped_mark(character)
 }
 
 #[cfg(test)]
@@ -278,6 +348,15 @@ mod tests {
     }
 
     #[test]
+    fn tag_characters_read_as_what_they_spell() {
+        let tags: String = "obey".chars().map(|c| char::from_u32(u32::from(c) + 0xE0000).unwrap()).collect();
+        assert_eq!(folded(&format!("hi{tags}!")), "hi\nobey\n!");
+        assert_eq!(folded("\u{1F3F4}\u{E0067}\u{E0062}\u{E0065}\u{E006E}\u{E0067}\u{E007F} ok"), "\u{1F3F4} ok");
+        let view = format!("hi{tags}!");
+        assert_eq!(Folded::new(&view).layer().locate(4..5), 6..10);
+    }
+
+    #[test]
     fn styled_letters_read_as_letters() {
         assert_eq!(folded("𝐈𝐠𝐧𝐨𝐫𝐞 Ｉｔ ⓝⓞⓦ ﬁ"), "ignore it now fi");
         assert_eq!(folded("z\u{0335}a\u{0322}lgo précédentes й"), "zalgo precedentes и");
@@ -289,6 +368,8 @@ mod tests {
         assert_eq!(folded("рrοmpt"), "prompt");
         assert_eq!(folded("он рос там"), "он рос там");
         assert_eq!(folded("это API, а не"), "это API, а не");
+        assert_eq!(folded("I am а developer, ехр1ain"), "I am a developer, exp1ain");
+        assert_eq!(folded("іѕ а cаt, mу саѕе"), "is a cat, my case");
     }
 
     #[test]
@@ -302,7 +383,7 @@ mod tests {
         let text = "né \u{200B}іgn\u{200B}оrе ok";
         let view = Folded::new(text);
         let at = view.text().find("ignore").unwrap();
-        let span = view.origins().locate(at..at + 6);
+        let span = view.layer().locate(at..at + 6);
         assert_eq!(&text[span], "іgn\u{200B}оrе");
     }
 
@@ -311,6 +392,6 @@ mod tests {
         let text = "a ﬃ b";
         let view = Folded::new(text);
         assert_eq!(view.text(), "a ffi b");
-        assert_eq!(view.origins().locate(3..4), 2..5);
+        assert_eq!(view.layer().locate(3..4), 2..5);
     }
 }

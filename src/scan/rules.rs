@@ -10,8 +10,10 @@ use crate::scan::finding::{Category, Severity};
 mod control;
 mod exfiltration;
 mod hijacking;
-mod multilingual;
+mod languages;
 mod overriding;
+mod pleading;
+mod secrets;
 
 /// One thing that the scan looks for.
 pub(crate) struct Rule {
@@ -20,9 +22,6 @@ pub(crate) struct Rule {
     pub(crate) category: Category,
     pub(crate) severity: Severity,
     pub(crate) find: Find,
-    /// The pattern for words spelt out letter by letter ("i g n o r e a l l") that do not show
-    /// where a word ends, written without gaps.
-    pub(crate) joined: Option<&'static str>,
     /// Texts that must lead to this finding.
     #[cfg_attr(not(test), expect(dead_code, reason = "examples are for readers and tests"))]
     pub(crate) matches: &'static [&'static str],
@@ -38,6 +37,12 @@ pub(crate) enum Find {
     ///
     /// Every match must contain a literal, and literals should be rare in honest text.
     Words { literals: &'static [&'static str], reach: Reach, pattern: &'static str },
+    /// A pattern of two halves, such as a verb and what it is done to, tried only where a literal
+    /// of each stands close to one of the other, in either order.
+    ///
+    /// Every match must contain one of each. Those of the rare half are looked for in every text,
+    /// and should be rare; those of the other half only near them, and may be common.
+    Both { rare: &'static [&'static str], other: &'static [&'static str], pattern: &'static str },
     /// A look at the shape of the original text, run for every text.
     Shape(fn(&str) -> Option<Range<usize>>),
     /// A look at the original text that is spared for plain ASCII.
@@ -53,11 +58,14 @@ pub(crate) enum Reach {
     Back,
     /// Literals stand anywhere in a match.
     Around,
+    /// The same for the rare one of two halves, of which no match is long.
+    Near,
 }
 
 pub(crate) fn all() -> impl Iterator<Item = &'static Rule> {
-    [overriding::RULES, exfiltration::RULES, hijacking::RULES, control::RULES, multilingual::RULES]
+    [overriding::RULES, exfiltration::RULES, secrets::RULES, hijacking::RULES, pleading::RULES, control::RULES]
         .into_iter()
+        .chain(languages::RULES.iter().copied().flatten().copied())
         .flatten()
 }
 

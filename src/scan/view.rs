@@ -1,10 +1,36 @@
 //! The ways to read a text: as it stands, and as a model takes it that undoes what hides an attack from plain eyes.
+//!
+//! Every text is read folded. A walk over that view tells whether anything is to be undone; if so, all of it is undone in
+//! one further view, so that hiding one thing in many ways makes no more views. Letters that no one sees, tag characters,
+//! are read in place by the fold.
+
+mod edits;
+mod encoded;
+mod entities;
+mod escapes;
+mod layer;
+mod leet;
+mod long;
+mod markup;
+mod restore;
+mod scrambled;
+mod segment;
+mod spelt;
+mod stretch;
+mod survey;
+mod triggers;
+mod vocabulary;
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::ops::Range;
 
-use crate::scan::joined::Joined;
+use memchr::memmem;
+
 use crate::scan::normalise::Folded;
+use crate::scan::view::restore::restore;
+
+pub(crate) use crate::scan::view::layer::{Layer, Way};
 
 /// What was undone to read a text so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -13,8 +39,22 @@ pub enum Reading {
     Original,
     /// Without hidden characters, styles and look-alikes; what every text is read as.
     Folded,
-    /// Letters that stood apart joined to words.
+    /// With all of the following undone that the text shows.
+    Restored,
+    /// Letters that stood apart joined to words, or words parted that stood as one.
     Joined,
+    /// Characters that were written by their numbers or names.
+    Escapes,
+    /// Tags, comments and emphasis taken out.
+    Markup,
+    Base64,
+    /// Bytes that were written by their numbers, hexadecimal or other.
+    Hex,
+    Leet,
+    /// Words whose inner letters had changed places.
+    Scrambled,
+    Reversed,
+    Rot13,
 }
 
 impl Reading {
@@ -22,7 +62,16 @@ impl Reading {
         match self {
             Reading::Original => "original",
             Reading::Folded => "folded",
+            Reading::Restored => "restored",
             Reading::Joined => "joined",
+            Reading::Escapes => "escapes",
+            Reading::Markup => "markup",
+            Reading::Base64 => "base64",
+            Reading::Hex => "hex",
+            Reading::Leet => "leet",
+            Reading::Scrambled => "scrambled",
+            Reading::Reversed => "reversed",
+            Reading::Rot13 => "rot13",
         }
     }
 }
@@ -32,34 +81,79 @@ pub(crate) struct View<'t> {
     reading: Reading,
     original: &'t str,
     text: Cow<'t, str>,
-    joined: Option<Joined>,
+    /// How the text was made from the folded one, step by step.
+    layers: Vec<Layer>,
+    /// How the folded text was made; found when it is first asked for.
+    fold: OnceCell<Layer>,
 }
 
-impl View<'_> {
+impl<'t> View<'t> {
+    fn new(reading: Reading, original: &'t str, text: Cow<'t, str>, layers: Vec<Layer>) -> View<'t> {
+        View { reading, original, text, layers, fold: OnceCell::new() }
+    }
+
     /// ASCII letters keep their case, since rules and model pass over it; all others are lower-case.
     pub(crate) fn text(&self) -> &str {
-        self.joined.as_ref().map_or(&self.text, Joined::letters)
+        &self.text
     }
 
     pub(crate) fn reading(&self) -> Reading {
         self.reading
     }
 
+    /// What was undone in a span, the outermost where several things were: what a person has to undo first.
+    pub(crate) fn reading_of(&self, span: Range<usize>) -> Reading {
+        let mut reading = Reading::Folded;
+        let mut span = span;
+        for layer in self.layers.iter().rev() {
+            reading = layer.undone(span.clone()).unwrap_or(reading);
+            span = layer.locate(span);
+        }
+        reading
+    }
+
     /// The original bytes that a span of the view was made from, on character boundaries. Folds the text again unless it
     /// is plain, which only a text with a finding pays for.
     pub(crate) fn locate(&self, span: Range<usize>) -> Range<usize> {
-        let span = self.joined.as_ref().map_or(span.clone(), |joined| joined.locate(span));
-        Folded::new(self.original).origins().locate(span)
+        let span = self.layers.iter().rev().fold(span, |span, layer| layer.locate(span));
+        let span = self.fold.get_or_init(|| Folded::new(self.original).layer()).locate(span);
+        let end = self.original.ceil_char_boundary(span.end);
+        self.original.floor_char_boundary(span.start)..end
     }
 }
 
 /// Every view of a text, the folded one first; the others where the text shows what they undo.
 pub(crate) fn views(original: &str) -> Vec<View<'_>> {
-    let text = Folded::new(original).into_text();
-    let joined = Joined::of(&text);
-    let mut views = vec![View { reading: Reading::Folded, original, text, joined: None }];
-    if joined.is_some() {
-        views.push(View { reading: Reading::Joined, original, text: Cow::Borrowed(""), joined });
+    let folded = Folded::new(original);
+    let overridden = if folded.is_plain() { Vec::new() } else { overridden(original) };
+    let restored = restore(folded.text(), overridden);
+    let mut views = vec![View::new(Reading::Folded, original, folded.into_text(), Vec::new())];
+    if let Some(restored) = restored {
+        views.push(View::new(Reading::Restored, original, Cow::Owned(restored.text), restored.layers));
     }
     views
 }
+
+/// The parts of the folded text that an override (RLO) shows backwards: up to its end, or to the end of the text.
+fn overridden(original: &str) -> Vec<Range<usize>> {
+    let mut stretches = Vec::new();
+    let mut starts = memmem::find_iter(original.as_bytes(), RLO.as_bytes()).peekable();
+    if starts.peek().is_none() {
+        return stretches;
+    }
+    let fold = Folded::new(original).layer();
+    let mut done = 0;
+    for start in starts.filter(|start| original.is_char_boundary(*start)) {
+        if start >= done {
+            done = original[start..].find(PDF).map_or(original.len(), |length| start + length);
+            stretches.push(fold.forward(start)..fold.forward(done));
+        }
+    }
+    stretches
+}
+
+const RLO: &str = "\u{202E}";
+const PDF: char = '\u{202C}';
+
+#[cfg(test)]
+mod tests;

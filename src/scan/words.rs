@@ -9,19 +9,6 @@ use crate::scan::normalise::fold;
 
 /// The regular expression that a pattern stands for.
 pub(crate) fn expand(pattern: &str) -> String {
-    substitute(pattern, GAP, r"(?:\b|_)")
-}
-
-/// The same for the joined letters of a text that spells its words out: a space is a space.
-pub(crate) fn expand_joined(pattern: &str) -> String {
-    substitute(pattern, " ", "")
-}
-
-/// Between two words of a sentence. Full stops are left out, since most pairs of words that a
-/// full stop parts have nothing to do with each other.
-const GAP: &str = r#"(?:[\s"'`*_~,>-]+)"#;
-
-fn substitute(pattern: &str, gap: &str, boundary: &str) -> String {
     let mut classes = pattern.to_owned();
     // Classes may name other classes, to a small depth.
     for _ in 0..3 {
@@ -29,8 +16,12 @@ fn substitute(pattern: &str, gap: &str, boundary: &str) -> String {
             classes = classes.replace(&format!("{{{name}}}"), &format!("(?:{words})"));
         }
     }
-    fold(&classes).replace(r"\b", boundary).replace(' ', gap)
+    fold(&classes).replace(r"\b", r"(?:\b|_)").replace(' ', GAP)
 }
+
+/// Between two words of a sentence. Full stops are left out, since most pairs of words that a
+/// full stop parts have nothing to do with each other.
+const GAP: &str = r#"(?:[\s"'`*_~,>-]+)"#;
 
 /// Word classes by name. What belongs together in one place in a sentence stands together here.
 const CLASSES: &[(&str, &str)] = &[
@@ -38,33 +29,45 @@ const CLASSES: &[(&str, &str)] = &[
     ("any2", "(?:[a-z0-9'-]+ ){0,2}"),
     ("any3", "(?:[a-z0-9'-]+ ){0,3}"),
     ("any5", "(?:[a-z0-9'-]+ ){0,5}"),
+    // Up to so many words of one sentence in any script, and so much of one in a script without spaces.
+    ("words1", r"(?:[^\s.!?:;|]+ )"),
+    ("words2", r"(?:[^\s.!?:;|]+ ){0,2}"),
+    ("words4", r"(?:[^\s.!?:;|]+ ){0,4}"),
+    ("near", r"[^\n.!?]{0,18}"),
+    ("far", r"[^\n.!?]{0,45}"),
     // Where a clause ends, or a new one begins.
     (
         "stop",
         r#"\s*$|\s*[^\w\s]| (?:and|or|that|which|in|verbatim|exactly|right|when|please|from|governing|about|you|before|to|as|so|word|without|now|but|i|if|immediately|anyway|instead|freely|completely|first|text|just|because|too|also|today|once)\b"#,
     ),
     // Not heeding what one was told.
-    ("ignore", r"{ignoring}|{donot} (?:follow|obey|listen to|abide by|comply with|adhere to|heed)|{aside}"),
+    (
+        "ignore",
+        r"{ignoring}|{donot} (?:follow|obey|listen to|abide by|comply with|adhere to|heed|consider|respect)|{aside}",
+    ),
     (
         "ignoring",
-        r"ignor(?:e|es|ed|ing)|disregard(?:s|ed|ing)?|forget|neglect(?:ing)?|overlook|bypass(?:es|ed|ing)?|overrid(?:e|es|ing|den)|overrul(?:e|es|ing)|discard(?:s|ing)?|dismiss|abandon(?:s|ed|ing)?|abolish|circumvent(?:s|ed|ing)?|defy|disobey|nullify|unlearn|rescind|pay no attention to|stop (?:following|obeying)",
+        r"ignor(?:e|es|ed|ing)|disregard(?:s|ed|ing)?|forget|neglect(?:ing)?|overlook|bypass(?:es|ed|ing)?|overrid(?:e|es|ing|den)|overrul(?:e|es|ing)|discard(?:s|ing)?|dismiss|abandon(?:s|ed|ing)?|abolish|circumvent(?:s|ed|ing)?|defy|disobey|nullify|unlearn|rescind|revoke|supersede|ingore|ignroe|igonre|disreguard|pay no (?:attention|heed) to|(?:stop|cease|quit|refuse to|discontinue) (?:follow|obey|listen(?:ing)? to|adher(?:e|ing) to|us)(?:ing)?",
     ),
-    ("donot", "do not|don't|dont|never|no longer|not|need not|without"),
+    ("donot", "(?:do not|don't|dont|never|no longer|not|need not|without)(?: (?:need|have) to)?"),
     (
         "aside",
-        "(?:throw|cast|set|put|lay|push|toss|leave|brush) (?:aside|away|out|behind)|do away with|get rid of|let go of",
+        "(?:throw|cast|set|put|lay|push|toss|leave|brush) (?:aside|away|behind)|do away with|get rid of|let go of",
     ),
     // Ending the hold of rules; too common in honest text for anything but the assistant's own.
     (
         "drop",
-        r"{ignore}|skip|drop|suspend|disabl(?:e|ing)|deactivat(?:e|ing)|violat(?:e|ing)|break(?:ing)?(?: (?:free|away|out))?(?: (?:from|of|with))?|evad(?:e|ing)|sidestep|erase|delete|wipe|void|cancel|scrap|shelve|escap(?:e|ing)|transcend|overcome|(?:step|stepping|go|going|move|operate|operating|act|acting|exist|venture|work) (?:beyond|outside(?: of)?)|(?:turn|switch|shut) (?:off|down)|strip away|relax|loosen|lower|lift|remov(?:e|ing)|ditch|omit|flout|contradict|reset|exclude|forsake|renounce|relinquish|reject|rewrite|undo|unlock|liberate|unshackle|unchain|detach|divorce|disconnect|dissociate|free|deviate|jailbreak|hack|(?:respond|answer|operate|act|function|help|speak|reply) without",
+        r"{ignore}|skip|drop|suspend|disabl(?:e|ing)|deactivat(?:e|ing)|violat(?:e|ing)|break(?:ing)?(?: (?:free|away|out))?(?: (?:from|of|with))?|evad(?:e|ing)|sidestep|erase|delete|wipe|void|cancel|scrap|shelve|escap(?:e|ing)|transcend|overcome|(?:step|stepping|go|going|move|operate|operating|act|acting|exist|venture|work) (?:beyond|outside(?: of)?)|(?:turn|switch|shut) (?:off|down)|strip away|relax|loosen|lower|lift|remov(?:e|ing)|ditch|omit|flout|contradict|reset|exclude|forsake|renounce|relinquish|reject|rewrite|undo|unlock|liberate|unshackle|unchain|detach|divorce|disconnect|dissociate|freed?(?: from)?|liberated|deviate|jailbreak|hack|(?:respond|answer|operate|act|function|help|speak|reply) without",
     ),
-    ("previous", "previous(?:ly)?|prior|above|earlier|preceding|foregoing|former|aforementioned|past|old"),
+    (
+        "previous",
+        "previous(?:ly)?|prior|above|earlier|preceding|foregoing|former|aforementioned|past|old|initial|original|existing|so far|until now|up to now|before|you (?:were|have been|had been|received|got|are) (?:given|told|provided|following)|(?:was|were|been) given|given to you",
+    ),
     ("after", "below|following|subsequent|next|further"),
     // What an assistant is told to do.
     (
         "instructions",
-        r"instructions?|directions|directives?|guidelines?|guidance|rules?|ruleset|prompts?|commands?|orders|constraints?|restrictions?|limitations?|polic(?:y|ies)|protocols?|programming|training",
+        r"instructions?|instrucions?|intructions?|directions|directives?|guidelines?|guidance|rules?|ruleset|prompts?|commands?|orders|constraints?|restrictions?|limitations?|polic(?:y|ies)|protocols?|programming|training",
     ),
     // What keeps an assistant within bounds, when it is called "your".
     (

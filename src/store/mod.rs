@@ -27,8 +27,8 @@ pub use postgres::{PostgresUrl, PostgresUrlError};
 pub use records::{
     Change, ChangeKind, Created, Email, EmailError, Feed, Hearing, KeyLookup, KeyRecord, KeyUpdate, KeyUse,
     KeyVerifier, NewKey, NewRefresh, NewTenant, NewUser, Once, Page, Position, Reach, Refreshed, Rotation, Successor,
-    TenantRef, TenantUpdate, UserRecord, UserStatus, UserUpdate, check_model, check_name, check_policy_size,
-    check_public_id, check_schema_name, check_targets, check_upstream_name,
+    TenantRef, TenantUpdate, UserRecord, UserStatus, UserUpdate, check_allow_rules, check_model, check_name,
+    check_policy_size, check_public_id, check_schema_name, check_targets, check_upstream_name,
 };
 
 use postgres::Postgres;

@@ -9,7 +9,7 @@ mod users;
 
 pub use feed::{Change, ChangeKind, Feed, Hearing, Position};
 pub use keys::{KeyLookup, KeyRecord, KeyUpdate, KeyUse, KeyVerifier, NewKey, Rotation};
-pub use policy::{check_policy_size, check_targets, check_upstream_name};
+pub use policy::{check_allow_rules, check_policy_size, check_targets, check_upstream_name};
 pub use sessions::{NewRefresh, Refreshed, Successor};
 pub use tenants::{NewTenant, TenantRef, TenantUpdate};
 pub use users::{Email, EmailError, NewUser, UserRecord, UserStatus, UserUpdate};

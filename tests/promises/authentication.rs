@@ -93,6 +93,7 @@ async fn s06_every_route_there_is_wants_a_credential_save_the_public_list() {
             methods: vec![http::Method::GET, http::Method::POST],
             access,
             user_text: Vec::new(),
+            scan: wardgate::tenant::ScanTerms::default(),
         });
     let mut public = Vec::new();
     for (method, route) in RouteTable::new(&apps).with_account(Some("/auth")).iter() {

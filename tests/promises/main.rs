@@ -12,6 +12,8 @@ mod bodies;
 mod budget;
 mod chain;
 mod chaos;
+mod defects;
+mod dialects;
 mod failover;
 mod isolation;
 mod issuers;

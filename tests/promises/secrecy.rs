@@ -22,7 +22,7 @@ async fn s09_no_refusal_and_no_log_at_its_most_verbose_holds_a_secret() {
     let mistyped = format!("{}x", &key[..key.len() - 1]);
     let foreign = "llmk_canary12_secretcanary";
     let token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ.c2lnbmF0dXJlY2FuYXJ5";
-    let prompt = "canary-prompt-text";
+    let prompt = "Please read my canary-note";
     let mut replies = vec![
         gate.chat(prompt).send().await,
         gate.chat(prompt).bearer(&mistyped).send().await,

@@ -7,7 +7,7 @@ pub(super) fn finding(text: &str, finding: &Finding, place: &str) -> String {
     let line = Line::around(text, finding.span.start, finding.span.end);
     let Finding { rule, category, severity, .. } = finding;
     format!(
-        "{} ({}) {rule}, {place}line {}\n  | {}\n  | {}",
+        "{rule} ({}, {}), {place}line {}\n  | {}\n  | {}",
         category.as_str(),
         severity.as_str(),
         line.number,
@@ -82,7 +82,7 @@ fn fitting<'a>(shown: impl Iterator<Item = &'a String>, columns_max: usize) -> u
 }
 
 /// A character as a terminal may show it: nothing that steers it, and nothing that it would not show.
-fn visible(c: char) -> String {
+pub(super) fn visible(c: char) -> String {
     if c.is_control() || is_unseen(c) { c.escape_unicode().to_string() } else { c.to_string() }
 }
 

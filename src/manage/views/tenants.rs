@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::seal::Sealed;
-use crate::tenant::{ScanMode, Tenant, TenantStatus, TenantTarget};
+use crate::tenant::{ScanLevel, ScanMode, Tenant, TenantStatus, TenantTarget};
 
 /// A tenant
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -19,6 +19,10 @@ pub struct TenantView {
     pub db_schema_name: Option<String>,
     /// `null` where the config decides
     pub scan_mode: Option<ScanModeView>,
+    /// `null` where the config decides
+    pub scan_level: Option<ScanLevelView>,
+    /// Rules that its prompts are not held against, beside those of the config
+    pub allow_rules: Vec<String>,
     /// What its keys and users may be granted; `null` for no ceiling
     pub scopes: Option<Vec<String>>,
     /// What its keys may name; empty for every model
@@ -82,6 +86,15 @@ pub enum ScanModeView {
     Shadow,
 }
 
+/// How sure the scanner has to be
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ScanLevelView {
+    Strict,
+    Balanced,
+    Sensitive,
+}
+
 impl TenantView {
     pub fn of(tenant: &Tenant) -> TenantView {
         TenantView {
@@ -91,6 +104,8 @@ impl TenantView {
             status: TenantStatusView::of(tenant.status),
             db_schema_name: tenant.db_schema_name.clone(),
             scan_mode: tenant.policy.scan_mode.map(ScanModeView::of),
+            scan_level: tenant.policy.scan_level.map(ScanLevelView::of),
+            allow_rules: tenant.policy.allow_rules.clone(),
             scopes: tenant.policy.scopes.clone().map(Vec::from),
             models: tenant.policy.models.names().to_vec(),
             targets: tenant.policy.targets.iter().map(|(name, all)| (name.clone(), targets(all))).collect(),
@@ -154,6 +169,24 @@ impl ScanModeView {
             ScanMode::Sanitize => ScanModeView::Sanitize,
             ScanMode::Flag => ScanModeView::Flag,
             ScanMode::Shadow => ScanModeView::Shadow,
+        }
+    }
+}
+
+impl ScanLevelView {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ScanLevelView::Strict => "strict",
+            ScanLevelView::Balanced => "balanced",
+            ScanLevelView::Sensitive => "sensitive",
+        }
+    }
+
+    fn of(level: ScanLevel) -> ScanLevelView {
+        match level {
+            ScanLevel::Strict => ScanLevelView::Strict,
+            ScanLevel::Balanced => ScanLevelView::Balanced,
+            ScanLevel::Sensitive => ScanLevelView::Sensitive,
         }
     }
 }

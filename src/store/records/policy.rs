@@ -1,4 +1,4 @@
-//! What a tenant's policy may hold of its own targets and provider keys.
+//! What a tenant's policy may hold of its own targets, provider keys and allowed rules.
 
 use super::check_model;
 use crate::tenant::{TenantPolicy, TenantTarget};
@@ -8,6 +8,9 @@ const PROVIDER_KEYS_MAX: usize = 32;
 /// Under all names together.
 const TARGETS_MAX: usize = 64;
 const UPSTREAM_NAME_MAX: usize = 128;
+/// More of them would rather be another level.
+const ALLOW_RULES_MAX: usize = 32;
+const RULE_ID_MAX: usize = 128;
 
 /// The name of an upstream, as the config has it.
 pub fn check_upstream_name(text: &str) -> Result<(), &'static str> {
@@ -28,6 +31,17 @@ pub fn check_targets(name: &str, targets: &[TenantTarget]) -> Result<(), &'stati
     })
 }
 
+/// The ids of rules that a tenant's prompts are not held against. Whether there are such rules is not known here.
+pub fn check_allow_rules(rules: &[String]) -> Result<(), &'static str> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    let is_id = |rule: &String| (1..=RULE_ID_MAX).contains(&rule.len()) && rule.bytes().all(plain);
+    match rules.iter().all(is_id) {
+        false => Err("a rule's id is 1 to 128 letters, digits and `-_.`"),
+        true if rules.len() > ALLOW_RULES_MAX => Err("a tenant has 32 allowed rules at most"),
+        true => Ok(()),
+    }
+}
+
 /// How much of each a tenant may have.
 pub fn check_policy_size(policy: &TenantPolicy) -> Result<(), &'static str> {
     if policy.provider_keys.len() > PROVIDER_KEYS_MAX {
@@ -40,5 +54,6 @@ pub fn check_policy_size(policy: &TenantPolicy) -> Result<(), &'static str> {
 pub(super) fn check_policy(policy: &TenantPolicy) -> Result<(), &'static str> {
     policy.targets.iter().try_for_each(|(name, targets)| check_targets(name, targets))?;
     policy.provider_keys.keys().try_for_each(|upstream| check_upstream_name(upstream))?;
+    check_allow_rules(&policy.allow_rules)?;
     check_policy_size(policy)
 }

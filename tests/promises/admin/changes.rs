@@ -102,8 +102,14 @@ async fn suspended_tenant_is_refused_until_it_is_active_and_a_deleted_one_for_go
 async fn what_may_be_null_is_taken_away_by_null_and_kept_where_it_is_absent() {
     let gate = desk().await;
     let patch = async |body: Value| says(&gate, "PATCH", "/admin/v1/tenants/acme", &body).send().await.json();
-    let set = patch(json!({"scan_mode": "flag", "scopes": ["llm:*"], "models": ["gpt-4o"]})).await;
+    let scanned = json!({"scan_level": "strict", "allow_rules": ["model"]});
+    let said = patch(scanned).await;
+    assert_eq!((&said["scan_level"], &said["allow_rules"]), (&"strict".into(), &json!(["model"])));
+    let set = patch(json!({"scan_mode": "flag", "scopes": ["llm:*"], "models": ["gpt-4o"], "scan_level": null})).await;
     assert_eq!((&set["scan_mode"], &set["scopes"]), (&"flag".into(), &json!(["llm:*"])));
+    assert_eq!((&set["scan_level"], &set["allow_rules"]), (&Value::Null, &json!(["model"])));
+    let unknown = says(&gate, "PATCH", "/admin/v1/tenants/acme", &json!({"allow_rules": ["no.such"]})).send().await;
+    is_problem(&unknown, 422, "invalid");
     let kept = patch(json!({"name": "Acme II"})).await;
     assert_eq!(
         (&kept["scan_mode"], &kept["scopes"], &kept["models"]),

@@ -1,7 +1,9 @@
 //! What the gate adds to a request, part by part: who sent it, what it says, what is found in it.
 //!
-//! `cargo bench --bench gate` takes about half a minute; `-- scan` runs the groups of that name alone. What a whole request
-//! costs, beside a plain proxy, is measured by `benches/load/run`.
+//! `cargo bench --bench gate` takes some five minutes, most of them for the scan; `-- prompt` runs the groups of that name alone.
+//! What a whole request costs, beside a plain proxy, is measured by `benches/load/run`.
+
+mod scan;
 
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
@@ -30,7 +32,6 @@ use wardgate::principal::PrincipalId;
 use wardgate::prompt::json::Document;
 use wardgate::prompt::{DEFAULT_DEPTH_MAX, Prompt, Told};
 use wardgate::route::{Dialect, Endpoint, Route, RouteTable};
-use wardgate::scan::{self, Scan};
 use wardgate::scopes::{Models, Scopes};
 use wardgate::secret::Secret;
 use wardgate::store::{self, NewKey, NewTenant, Store, StoreUrl};
@@ -40,7 +41,7 @@ criterion_main!(gate);
 criterion_group! {
     name = gate;
     config = Criterion::default().warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(2));
-    targets = authenticating, prompts, scanning
+    targets = authenticating, prompts, scan::scanning
 }
 
 fn authenticating(criterion: &mut Criterion) {
@@ -96,24 +97,6 @@ fn prompts(criterion: &mut Criterion) {
         assert!(prompt.render(Some(UPSTREAM_MODEL), Dialect::OpenAi, Some(&told)).len() > body.len());
         group.bench_with_input(BenchmarkId::new("render", size), &prompt, |bench, prompt| {
             bench.iter(|| black_box(prompt).render(Some(UPSTREAM_MODEL), Dialect::OpenAi, Some(&told)));
-        });
-    }
-    group.finish();
-}
-
-/// The user's texts of the same bodies, unescaped as the pipeline does it.
-fn scanning(criterion: &mut Criterion) {
-    let route = chat_completions();
-    let scan = Scan::new(scan::Config::default());
-    let mut group = criterion.benchmark_group("scan");
-    for (size, body) in bodies() {
-        let prompt = read(&route, &body);
-        let texts: Vec<_> = prompt.user_text().iter().map(|literal| prompt.text(literal).into_owned()).collect();
-        // A text with findings is another measurement: it would be refused.
-        assert!(texts.iter().all(|text| scan.findings(text).is_empty()), "the bench's text is honest");
-        group.throughput(Throughput::Bytes(texts.iter().map(|text| text.len() as u64).sum()));
-        group.bench_with_input(BenchmarkId::new("findings", size), &texts, |bench, texts| {
-            bench.iter(|| texts.iter().map(|text| scan.findings(black_box(text)).len()).sum::<usize>());
         });
     }
     group.finish();
@@ -284,7 +267,7 @@ fn bodies() -> [(&'static str, Bytes); 2] {
     [("1 KB", conversation(1 << 10)), ("100 KB", conversation(100 << 10))]
 }
 
-/// A conversation of a user and an assistant in turn, of just over `bytes_min` bytes. What is scanned is the user's half.
+/// A conversation of a user and an assistant in turn, of just over `bytes_min` bytes.
 fn conversation(bytes_min: usize) -> Bytes {
     let system =
         serde_json::json!({ "role": "system", "content": "You are a helpful assistant for a town's council." });
@@ -309,7 +292,7 @@ const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const LEASE: Duration = Duration::from_secs(3600);
 const SIGNING_SECRET: &[u8; 32] = b"a secret of 32 bytes, for tests.";
 
-/// Prose with what JSON escapes, numbers, a word or two of other alphabets' letters, and words that rules look for.
+/// Prose with what JSON escapes, numbers, and a word or two of other alphabets' letters.
 const SENTENCES: [&str; 8] = [
     "The committee met on Tuesday to review the cost of heating the library over the winter.",
     "Please summarise the minutes below in three points, and keep the names as they are.",

@@ -1,0 +1,176 @@
+//! What is put in place of parts of a text.
+
+use std::ops::Range;
+
+use crate::scan::view::Reading;
+use crate::scan::view::layer::{Layer, Way};
+
+/// Replacements, gathered in any order by those who each undo one thing.
+#[derive(Default)]
+pub(super) struct Edits {
+    list: Vec<Edit>,
+    /// What all of them put, one after another.
+    put: String,
+    /// Whether anything was put that texts are folded for.
+    strange: bool,
+}
+
+struct Edit {
+    /// What counts where two edits overlap: the surer comes first.
+    rank: Rank,
+    source: Range<u32>,
+    put: Range<u32>,
+    way: Way,
+    reading: Reading,
+}
+
+/// How sure an edit is of its place, surest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rank {
+    /// What decodes to text is no accident.
+    Encoded,
+    Spelt,
+    /// Whole stretches turned round.
+    Stretch,
+    Symbols,
+    /// Single words that read as others.
+    Words,
+}
+
+impl Edits {
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Whether the text has to be folded again after them.
+    pub(super) fn are_strange(&self) -> bool {
+        self.strange
+    }
+
+    pub(super) fn put(&mut self, rank: Rank, reading: Reading, source: Range<usize>, text: &str) {
+        self.put_by(rank, reading, Way::Whole, source, |put| put.push_str(text));
+    }
+
+    pub(super) fn put_by(
+        &mut self,
+        rank: Rank,
+        reading: Reading,
+        way: Way,
+        source: Range<usize>,
+        write: impl FnOnce(&mut String),
+    ) {
+        let narrow = |offset| u32::try_from(offset).unwrap_or(u32::MAX);
+        let from = self.put.len();
+        write(&mut self.put);
+        let put = narrow(from)..narrow(self.put.len());
+        self.strange |= rank < Rank::Words && rank != Rank::Stretch && !self.put.as_bytes()[from..].is_ascii();
+        self.list.push(Edit { rank, source: narrow(source.start)..narrow(source.end), put, way, reading });
+    }
+
+    /// The text with all edits made that don't contradict a surer one, and the way back.
+    pub(super) fn apply(mut self, text: &str) -> (String, Layer) {
+        self.list.sort_by_key(|edit| (edit.source.start, edit.rank));
+        let mut kept: Vec<Edit> = Vec::with_capacity(self.list.len());
+        for edit in self.list {
+            match kept.last_mut() {
+                Some(last) if edit.source.start < last.source.end => {
+                    if edit.rank < last.rank {
+                        *last = edit;
+                    }
+                }
+                _ => kept.push(edit),
+            }
+        }
+        write(text, &self.put, &kept)
+    }
+}
+
+/// What no edit is near was read in the text before, so that it is cut: a single edit in a long text costs little.
+fn write(text: &str, put: &str, edits: &[Edit]) -> (String, Layer) {
+    let mut made = Made::default();
+    let mut at = 0;
+    for edit in edits {
+        made.copy(text, at..edit.source.start as usize);
+        made.layer.note(made.text.len(), edit.source.start as usize, edit.way, edit.reading);
+        made.text.push_str(&put[edit.put.start as usize..edit.put.end as usize]);
+        at = edit.source.end as usize;
+    }
+    made.copy(text, at..text.len());
+    made.layer.note(made.text.len(), text.len(), Way::InStep, Reading::Folded);
+    (made.text, made.layer)
+}
+
+#[derive(Default)]
+struct Made {
+    text: String,
+    layer: Layer,
+}
+
+impl Made {
+    /// Copies what stands between two edits, or only what is near to them.
+    fn copy(&mut self, text: &str, between: Range<usize>) {
+        let after = if between.start == 0 { 0 } else { text.floor_char_boundary(between.start + NEAR_BYTES) };
+        let is_last = between.end == text.len();
+        let before =
+            if is_last { between.end } else { text.ceil_char_boundary(between.end.saturating_sub(NEAR_BYTES)) };
+        if before <= after + NEAR_BYTES {
+            self.copy_all(text, between);
+            return;
+        }
+        self.copy_all(text, between.start..after);
+        self.layer.note(self.text.len(), after, Way::Whole, Reading::Folded);
+        self.text.push_str(CUT);
+        self.copy_all(text, before..between.end);
+    }
+
+    fn copy_all(&mut self, text: &str, piece: Range<usize>) {
+        if !piece.is_empty() {
+            self.layer.note(self.text.len(), piece.start, Way::InStep, Reading::Folded);
+            self.text.push_str(&text[piece]);
+        }
+    }
+}
+
+/// How much stays of a text on both sides of an edit: more than any rule looks over.
+const NEAR_BYTES: usize = 512;
+
+/// A full stop, over which no sentence goes on.
+const CUT: &str = "\n.\n";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edits_are_made_in_the_order_of_the_text() {
+        let mut edits = Edits::default();
+        edits.put(Rank::Words, Reading::Leet, 6..9, "two");
+        edits.put(Rank::Encoded, Reading::Hex, 0..3, "one");
+        let (made, layer) = edits.apply("111 + 222.");
+        assert_eq!(made, "one + two.");
+        assert_eq!(layer.locate(7..8), 6..9);
+        assert_eq!(layer.locate(9..10), 9..10);
+    }
+
+    #[test]
+    fn the_surer_of_two_that_overlap_is_made() {
+        let mut edits = Edits::default();
+        edits.put(Rank::Words, Reading::Leet, 0..4, "word");
+        edits.put(Rank::Encoded, Reading::Hex, 2..6, "hex");
+        assert_eq!(edits.apply("abcdefg").0, "abhexg");
+    }
+
+    #[test]
+    fn what_is_far_from_any_edit_is_cut() {
+        let text = format!("{}69{}70{}", "a".repeat(2000), "b".repeat(2000), "c".repeat(2000));
+        let mut edits = Edits::default();
+        edits.put(Rank::Words, Reading::Hex, 2000..2002, "i");
+        edits.put(Rank::Words, Reading::Hex, 4002..4004, "p");
+        let (made, layer) = edits.apply(&text);
+        let parts = ["\n.\n", &"a".repeat(512), "i", &"b".repeat(512), "\n.\n", &"b".repeat(512), "p"];
+        assert_eq!(made, format!("{}{}\n.\n", parts.concat(), "c".repeat(512)));
+        let at = made.find('p').unwrap();
+        assert_eq!(layer.locate(at..at + 1), 4002..4004);
+        assert_eq!(layer.locate(at - 1..at + 2), 4001..4005);
+    }
+}
