@@ -213,7 +213,7 @@ async fn pings_keep_a_translated_stream_alive() {
             stream.write_all(event(name, rest).as_bytes()).await?;
         }
         for _ in 0..10 {
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            tokio::time::sleep(Duration::from_millis(250)).await;
             stream.write_all(b"event: ping\ndata: {\"type\":\"ping\"}\n\n").await?;
         }
         for (name, rest) in [
@@ -227,7 +227,7 @@ async fn pings_keep_a_translated_stream_alive() {
     let gate = gate()
         .upstream_at(anthropic.await, "anthropic", "")
         .tenant("acme")
-        .config("failover: { idle_timeout: 300ms }")
+        .config("failover: { idle_timeout: 2s }")
         .start()
         .await;
     let native = gate.message("Hi", true).send().await.text();
