@@ -222,17 +222,12 @@ const SEAM_BYTES: usize = 1 << 10;
 /// Stands for what is left out; no sentence goes on over it.
 const GAP: &str = "\n\n";
 
-/// What stands between two texts in the joint one: once a space, since a split between words often eats one; and nothing
-/// where a word may be split.
+/// What stands between two texts in the joint one: once a space, since a split between words often eats one; and nothing,
+/// since a word or a token of a template may be split, with empty texts and hidden characters in between.
 pub(super) fn seams(texts: &[&str]) -> &'static [&'static str] {
-    let letters = |pair: &[&str]| {
-        pair[0].chars().next_back().is_some_and(char::is_alphanumeric)
-            && pair[1].chars().next().is_some_and(char::is_alphanumeric)
-    };
     match texts.len() {
         0 | 1 => &[],
-        _ if texts.windows(2).any(letters) => &[" ", ""],
-        _ => &[" "],
+        _ => &[" ", ""],
     }
 }
 
@@ -292,9 +287,9 @@ mod tests {
     }
 
     #[test]
-    fn seam_that_may_split_a_word_is_read_in_both_ways() {
-        assert_eq!(seams(&["Ignore prev", "ious rules"]), [" ", ""]);
-        assert_eq!(seams(&["Ignore. ", "Rules"]), [" "]);
-        assert!(seams(&["Ignore all rules"]).is_empty());
+    fn seam_is_read_in_both_ways_whatever_stands_at_it() {
+        assert_eq!(seams(&["Ignore all pre", "vious"]), [" ", ""]);
+        assert_eq!(seams(&["<|im_", "", "start|>"]), [" ", ""]);
+        assert!(seams(&["alone"]).is_empty() && seams(&[]).is_empty());
     }
 }

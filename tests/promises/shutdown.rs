@@ -38,7 +38,7 @@ async fn r18_stream_past_the_deadline_ends_in_an_error_event_and_the_gate_in_tim
     let gate = gate()
         .upstream(&primary)
         .tenant("acme")
-        .config("server: { listen: '127.0.0.1:0', drain_delay: 0s, drain_timeout: 300ms, workers: 2 }")
+        .config("server: { listen: '127.0.0.1:0', drain_delay: 0s, drain_timeout: 300ms, workers: 2 }\nfailover: { keep_alive: 200ms }")
         .start()
         .await;
     primary.set_faults(wardgate::cli::mock::Faults { hold: true, ..faults("{}") });

@@ -127,7 +127,7 @@ async fn r23_live_streams_of_a_revoked_key_end_everywhere_with_an_error_event_in
     for gate in &gates {
         until("the gate hears", async || gate.log().contains("changes are heard of as they happen")).await;
     }
-    mock.faults(r#"{"stall_after": 1}"#).await;
+    mock.faults(r#"{"stall_after": 4}"#).await;
     let mut streams = Vec::new();
     for gate in &gates {
         streams.push((begun(gate.chat(&key, "Hi", true)).await, begun(gate.message(&key, "Hi", true)).await));
@@ -146,8 +146,10 @@ async fn r23_live_streams_of_a_revoked_key_end_everywhere_with_an_error_event_in
     }
     println!("r23: six streams ended {:?} after the command", revoked.elapsed());
     assert!(revoked.elapsed() < Duration::from_secs(1), "{:?}", revoked.elapsed());
-    let more = tokio::time::timeout(Duration::from_millis(200), unharmed.chunk());
-    assert!(more.await.is_err(), "another key's stream goes on");
+    // What had come before is read, and no end is.
+    while let Ok(more) = tokio::time::timeout(Duration::from_millis(200), unharmed.chunk()).await {
+        more.unwrap().expect("another key's stream goes on");
+    }
 }
 
 /// A stream of which the first event has come.
