@@ -34,9 +34,9 @@ async fn r14_primary_that_flaps_costs_no_error_few_switches_and_no_memory() {
     let drift = (after as f64 / before as f64 - 1.0) * 100.0;
     println!("r14: {statuses:?}, {switches} switches in {:?}, memory {drift:+.1} %", WARM_UP + FLAPPING);
     assert_eq!(statuses.keys().collect::<Vec<_>>(), [&200]);
-    // A probe that fails is answered by the secondary, so that it is no switch; each that succeeds may be followed by one.
-    // Penalties of 1, 2, 4 and 8 s fill the time, where a primary that is asked each time would have switched 24 times.
-    assert!((1..=6).contains(&switches), "{switches}");
+    // A primary that is asked each time would have switched 24 times. A penalty of a second, which doubles and is drawn with
+    // jitter, and probes of which every other finds it ill, leave less than half of that.
+    assert!((1..12).contains(&switches), "{switches}");
     assert!(drift < 5.0, "{before} and {after} bytes");
 }
 
