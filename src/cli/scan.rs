@@ -20,7 +20,7 @@ use self::eval::By;
 use self::input::{Input, Rows};
 use self::judge::Judge;
 use super::CliError;
-use super::tenant::{scan_level, scan_mode};
+use super::tenant::values::{scan_level, scan_mode};
 use crate::scan::Level;
 use crate::tenant::{ScanMode, ScanTerms};
 

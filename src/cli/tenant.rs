@@ -8,10 +8,16 @@ use super::CliError;
 use super::key::{model, scope};
 use super::output::{Answer, fields, table};
 use crate::manage::{Authority, ChangeTenant, CreateTenant, Manage, TenantTargetView, TenantView};
-use crate::scan;
 use crate::scopes::{Models, Scopes};
-use crate::store::{Page, check_name, check_schema_name, check_targets};
+use crate::store::Page;
 use crate::tenant::{ScanLevel, ScanMode, Slug, TenantPolicy, TenantStatus, TenantTarget};
+
+pub(super) mod values;
+
+use values::{
+    NamedTargets, ScanChoice, level_choice, name, on_or_off, rule, scan_choice, scan_level, scan_mode, schema_name,
+    target,
+};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TenantCommand {
@@ -128,29 +134,6 @@ pub(crate) struct UpdateArgs {
     /// Whether a second upstream may be asked while the first one is late
     #[arg(long, value_name = "on|off", value_parser = on_or_off)]
     hedging: Option<bool>,
-}
-
-/// What one name stands for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct NamedTargets {
-    name: String,
-    targets: Vec<TenantTarget>,
-}
-
-/// A tenant's own mode or level, or the config's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ScanChoice<T> {
-    Default,
-    Own(T),
-}
-
-impl<T> ScanChoice<T> {
-    fn own(self) -> Option<T> {
-        match self {
-            ScanChoice::Default => None,
-            ScanChoice::Own(own) => Some(own),
-        }
-    }
 }
 
 pub(crate) async fn run(command: TenantCommand, manage: &Manage) -> Result<(), CliError> {
@@ -291,66 +274,9 @@ fn named((name, targets): (&String, &Vec<TenantTargetView>)) -> String {
 
 const HEADINGS: &[&str] = &["ID", "SLUG", "NAME", "STATUS", "SCHEMA", "SCAN MODE", "CREATED"];
 
-pub(super) fn name(text: &str) -> Result<String, &'static str> {
-    check_name(text).map(|()| text.to_owned())
-}
-
-fn schema_name(text: &str) -> Result<String, &'static str> {
-    check_schema_name(text).map(|()| text.to_owned())
-}
-
 /// Each was checked as it was read.
 pub(super) fn scopes(words: Vec<String>) -> Result<Scopes, CliError> {
     Scopes::new(words).map_err(|error| CliError::Argument(error.to_string()))
-}
-
-fn target(text: &str) -> Result<NamedTargets, &'static str> {
-    let form = "targets are NAME=UPSTREAM:MODEL, with commas between several, such as reasoning=openai:gpt-4o";
-    let (name, listed) = text.split_once('=').ok_or(form)?;
-    let one = |text: &str| {
-        let (upstream, model) = text.split_once(':').map_or((text, None), |(upstream, model)| (upstream, Some(model)));
-        TenantTarget { upstream: upstream.to_owned(), model: model.map(str::to_owned) }
-    };
-    let targets: Vec<TenantTarget> = listed.split(',').map(one).collect();
-    check_targets(name, &targets)?;
-    Ok(NamedTargets { name: name.to_owned(), targets })
-}
-
-fn on_or_off(text: &str) -> Result<bool, &'static str> {
-    match text {
-        "on" => Ok(true),
-        "off" => Ok(false),
-        _ => Err("hedging is on or off"),
-    }
-}
-
-pub(super) fn scan_mode(text: &str) -> Result<ScanMode, &'static str> {
-    let modes = [ScanMode::Block, ScanMode::Sanitize, ScanMode::Flag, ScanMode::Shadow];
-    modes.into_iter().find(|mode| mode.as_str() == text).ok_or("a scan mode is block, sanitize, flag or shadow")
-}
-
-pub(super) fn scan_level(text: &str) -> Result<ScanLevel, &'static str> {
-    let level = ScanLevel::ALL.into_iter().find(|level| level.as_str() == text);
-    level.ok_or("a scan level is strict, balanced or sensitive")
-}
-
-fn scan_choice(text: &str) -> Result<ScanChoice<ScanMode>, &'static str> {
-    if text == "default" {
-        return Ok(ScanChoice::Default);
-    }
-    scan_mode(text).map(ScanChoice::Own).map_err(|_| "a scan mode is block, sanitize, flag, shadow or default")
-}
-
-fn level_choice(text: &str) -> Result<ScanChoice<ScanLevel>, &'static str> {
-    if text == "default" {
-        return Ok(ScanChoice::Default);
-    }
-    scan_level(text).map(ScanChoice::Own).map_err(|_| "a scan level is strict, balanced, sensitive or default")
-}
-
-fn rule(text: &str) -> Result<String, &'static str> {
-    let known = scan::is_rule(text).then(|| text.to_owned());
-    known.ok_or("no rule has this id; `wardgate scan --rules` lists them")
 }
 
 #[cfg(test)]

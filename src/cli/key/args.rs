@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Args, Subcommand};
 
-use crate::cli::tenant::name;
+use crate::cli::tenant::values::name;
 use crate::clock::parse_duration;
 use crate::scopes::Scopes;
 use crate::store::{check_model, check_public_id};
