@@ -12,8 +12,10 @@ mod exfiltration;
 mod hijacking;
 mod languages;
 mod overriding;
+mod personas;
 mod pleading;
 mod secrets;
+mod stems;
 
 /// One thing that the scan looks for.
 pub(crate) struct Rule {
@@ -63,10 +65,18 @@ pub(crate) enum Reach {
 }
 
 pub(crate) fn all() -> impl Iterator<Item = &'static Rule> {
-    [overriding::RULES, exfiltration::RULES, secrets::RULES, hijacking::RULES, pleading::RULES, control::RULES]
-        .into_iter()
-        .chain(languages::RULES.iter().copied().flatten().copied())
-        .flatten()
+    [
+        overriding::RULES,
+        exfiltration::RULES,
+        secrets::RULES,
+        hijacking::RULES,
+        personas::RULES,
+        pleading::RULES,
+        control::RULES,
+    ]
+    .into_iter()
+    .chain(languages::RULES.iter().copied().flatten().copied())
+    .flatten()
 }
 
 #[cfg(test)]
