@@ -78,7 +78,7 @@ pub(super) fn sampled<'p>(
     seed: impl FnOnce() -> u64,
 ) -> Option<Vec<Passage<'p>>> {
     let lengths: Vec<usize> = passages.iter().map(|passage| passage.text.len()).collect();
-    if cost(&lengths) <= bytes_max {
+    if cost(lengths.iter().copied()) <= bytes_max {
         return None;
     }
     let parts = sample(&lengths, bytes_max, seed());
@@ -96,15 +96,15 @@ struct Part {
 const TEXT_COST: usize = 64;
 
 /// The bytes that scanning texts of these lengths counts as.
-fn cost(lengths: &[usize]) -> usize {
-    lengths.iter().map(|length| length + TEXT_COST).sum()
+pub(super) fn cost(lengths: impl Iterator<Item = usize>) -> usize {
+    lengths.map(|length| length + TEXT_COST).sum()
 }
 
 /// As much of the texts as `bytes_max` allows: half of it from the end, where the latest message stands, a quarter from the
 /// beginning, and a quarter in pieces spread between them. Where these lie is drawn by `seed`, so that nobody who writes
 /// a text knows what of it will be read, and the same seed reads the same.
 fn sample(lengths: &[usize], bytes_max: usize, seed: u64) -> Vec<Part> {
-    let total = cost(lengths);
+    let total = cost(lengths.iter().copied());
     let (head, tail) = (bytes_max / 4, total.saturating_sub(bytes_max / 2));
     let between = tail.saturating_sub(head);
     let pieces = (bytes_max / 4 / PIECE_BYTES).max(1);
@@ -264,7 +264,7 @@ mod tests {
     #[test]
     fn many_texts_of_nothing_are_not_free() {
         let lengths = vec![1; 500_000];
-        assert!(cost(&lengths) > 30 << 20);
+        assert!(cost(lengths.iter().copied()) > 30 << 20);
         let parts = sample(&lengths, 64 << 10, 7);
         assert!(parts.len() < 1100 && parts.len() > 900, "{}", parts.len());
     }

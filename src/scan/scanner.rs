@@ -1,7 +1,5 @@
 //! A text through the whole scanner: its views, the rules, the model, and one score.
 
-use std::cmp::Reverse;
-
 use crate::scan::finding::{Finding, Severity};
 use crate::scan::model::{Level, Model, Parts, Score, Weighed};
 use crate::scan::ruleset::Ruleset;
@@ -19,15 +17,13 @@ pub struct Report {
     /// What decides. The findings say why.
     pub score: Score,
     pub parts: Parts,
-    /// What the rules found, and the model's own finding where it is the one that is sure; in the order of the text.
+    /// What the rules found, each once, and the model's own finding where it is the one that is sure; in the order of the
+    /// text.
     pub findings: Vec<Finding>,
 }
 
 /// The name that the model's own findings bear, among those of the rules.
 pub const MODEL: &str = "model";
-
-/// Enough to judge a text; a text with more of them is no better understood.
-pub(crate) const FINDINGS_MAX: usize = 16;
 
 impl Scanner {
     /// What the product ships with.
@@ -73,6 +69,14 @@ impl Scanner {
         Report { score: weighed.score.max(floor), parts: weighed.parts, findings: in_order(findings) }
     }
 
+    /// What the model finds in the words alone, as if no rule had found anything, and how sure it is of that.
+    pub(super) fn scan_words(&self, text: &str) -> Option<(Finding, Score)> {
+        let views = views(text);
+        let weighed = views.iter().map(|view| (self.model.weigh(view.text(), &[]), view));
+        let (weighed, view) = weighed.max_by(|(one, _), (other, _)| one.score.0.total_cmp(&other.score.0))?;
+        self.models_own(&weighed, view).map(|finding| (finding, weighed.score))
+    }
+
     pub fn threshold(&self, level: Level) -> Score {
         self.model.threshold(level)
     }
@@ -104,10 +108,6 @@ impl Scanner {
 }
 
 fn in_order(mut findings: Vec<Finding>) -> Vec<Finding> {
-    if findings.len() > FINDINGS_MAX {
-        findings.sort_by_key(|finding| Reverse(finding.severity));
-        findings.truncate(FINDINGS_MAX);
-    }
     findings.sort_by_key(|finding| (finding.span.start, finding.span.end));
     findings
 }

@@ -86,6 +86,12 @@ impl<'a> Terms<'a> {
         (said.mode.unwrap_or(self.config.mode), said.level.unwrap_or(self.config.level))
     }
 
+    /// Whether it matters of which category a finding is in a text of this source.
+    pub(super) fn tells_categories_apart(&self, source: Source) -> bool {
+        let of = |category: &Category| (self.looks_for(*category), self.of(source, *category));
+        Category::ALL.iter().any(|category| of(category) != of(&Category::ALL[0]))
+    }
+
     /// Whether texts of this source are looked at.
     pub(super) fn looks_at(&self, source: Source) -> bool {
         self.of_source(source).is_some() && !self.config.categories.is_empty()

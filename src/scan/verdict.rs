@@ -7,7 +7,7 @@ use http::HeaderValue;
 use memchr::memmem;
 
 use super::terms::Terms;
-use super::{Category, Finding, Level, MODEL, Reading, Report, Scanner, Severity};
+use super::{Category, Finding, Level, MODEL, Reading, Report, Scanner, Score, Severity};
 use crate::digest::{hex, sha256};
 use crate::metrics::{Metrics, ScanLabels};
 use crate::prompt::Source;
@@ -28,43 +28,49 @@ pub struct Reason {
 /// Why a text counts as an attack: findings of the categories that are looked for, where the text's score is as high as
 /// their level asks. What honest text often has is no reason by itself.
 pub(super) fn judge(scanner: &Scanner, terms: &Terms<'_>, source: Source, text: &str) -> Vec<Reason> {
-    let report = read(scanner, terms, text);
+    let (report, text) = read(scanner, terms, text);
     let model_decides = !terms.allows(MODEL);
     if model_decides && report.score < scanner.threshold(Level::Sensitive) {
         return Vec::new();
     }
-    let mut findings = report.findings;
-    findings.retain(|finding| !terms.allows(finding.rule));
-    if model_decides && findings.iter().all(|finding| finding.severity == Severity::Low) {
+    let with_its_score = |finding| (finding, report.score);
+    let mut found: Vec<(Finding, Score)> = report.findings.into_iter().map(with_its_score).collect();
+    found.retain(|(finding, _)| !terms.allows(finding.rule));
+    let weak = found.first().map(|(finding, _)| finding.category);
+    found.retain(|(finding, _)| finding.rule == MODEL || finding.severity > Severity::Low);
+    if model_decides && found.is_empty() {
         // The score has no finding to show for itself: it is all of the text.
-        let category = findings.first().map_or(Category::Override, |finding| finding.category);
-        let severity = Severity::High;
-        findings.push(Finding { rule: MODEL, category, severity, span: 0..text.len(), reading: Reading::Folded });
+        let category = weak.unwrap_or(Category::Override);
+        let (severity, span) = (Severity::High, 0..text.len());
+        found.push(with_its_score(Finding { rule: MODEL, category, severity, span, reading: Reading::Folded }));
+    } else if model_decides && terms.tells_categories_apart(source) {
+        // What rules found may be of a category that matters less than that of the words.
+        found.extend(scanner.scan_words(&text).filter(|_| found.iter().all(|(finding, _)| finding.rule != MODEL)));
     }
-    let reaches = |finding: &Finding, level: Level| match (model_decides, level) {
-        (true, _) => report.score >= scanner.threshold(level),
+    let reaches = |finding: &Finding, score: Score, level: Level| match (model_decides, level) {
+        (true, _) => score >= scanner.threshold(level),
         (false, Level::Strict) => finding.severity == Severity::High,
         (false, Level::Balanced | Level::Sensitive) => true,
     };
-    let counts = |finding: Finding| {
-        if finding.severity == Severity::Low || !terms.looks_for(finding.category) {
+    let counts = |(finding, score): (Finding, Score)| {
+        if !terms.looks_for(finding.category) {
             return None;
         }
         let (mode, level) = terms.of(source, finding.category);
-        let reached = Level::ALL.into_iter().find(|level| reaches(&finding, *level))?;
-        (reached <= level).then_some(Reason { finding, mode, level, score: report.score.0, reached })
+        let reached = Level::ALL.into_iter().find(|level| reaches(&finding, score, *level))?;
+        (reached <= level).then_some(Reason { finding, mode, level, score: score.0, reached })
     };
-    findings.into_iter().filter_map(counts).collect()
+    found.into_iter().filter_map(counts).collect()
 }
 
 /// The scan of a text without what allowed rules find in it: neither rules nor model read these passages. What another
-/// rule finds, too, stays.
-fn read(scanner: &Scanner, terms: &Terms<'_>, text: &str) -> Report {
+/// rule finds, too, stays. With it what was read of the text.
+fn read<'t>(scanner: &Scanner, terms: &Terms<'_>, text: &'t str) -> (Report, Cow<'t, str>) {
     let mut report = scanner.scan(text);
-    if !terms.allows_a_rule() {
-        return report;
-    }
     let mut rest = Cow::Borrowed(text);
+    if !terms.allows_a_rule() {
+        return (report, rest);
+    }
     for _ in 0..rounds(text.len()) {
         let (allowed, others): (Vec<&Finding>, Vec<&Finding>) =
             report.findings.iter().partition(|finding| finding.rule != MODEL && terms.allows(finding.rule));
@@ -80,7 +86,7 @@ fn read(scanner: &Scanner, terms: &Terms<'_>, text: &str) -> Report {
         rest = Cow::Owned(blanked(&rest, &passages));
         report = scanner.scan(&rest);
     }
-    report
+    (report, rest)
 }
 
 /// The text with spaces in place of each passage, wherever it stands; every other byte keeps its place.

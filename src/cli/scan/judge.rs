@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::scan::{Category, Config, Finding, Level, MODEL, Parts, Reason, Report, Scan, Score, Severity, joints};
+use crate::scan::{
+    Category, Config, Finding, Level, MODEL, Oversize, Parts, Reason, Report, Scan, Score, Severity, joints,
+};
 use crate::tenant::{ScanMode, ScanTerms};
 
 pub(super) struct Judge {
@@ -22,6 +24,8 @@ pub(super) struct Judged {
     pub(super) categories: Vec<Category>,
     /// The strongest of what becomes of these.
     pub(super) mode: Option<ScanMode>,
+    /// What the gate makes of more text than it scans. All of it is read here.
+    pub(super) oversize: Option<Oversize>,
 }
 
 /// One text of the message, or several that are read as one.
@@ -74,6 +78,7 @@ impl Judge {
             parts: Parts::default(),
             categories: Vec::new(),
             mode: None,
+            oversize: self.scan.oversize(turns.iter().flatten().map(String::len)),
         };
         let mut number = 0;
         for turn in turns {
@@ -124,7 +129,7 @@ impl Judge {
 
     /// Whether the gate would refuse the message, and not only change or note it.
     pub(super) fn blocks(&self, judged: &Judged) -> bool {
-        judged.mode == Some(ScanMode::Block)
+        judged.mode == Some(ScanMode::Block) || judged.oversize == Some(Oversize::Refuse)
     }
 
     pub(super) fn threshold(&self, level: Level) -> Score {
@@ -236,6 +241,20 @@ mod tests {
         assert_eq!(first(of(&[Category::Control], &[], ScanMode::Block)).1, Standing::CategoryOff);
         assert_eq!(first(of(&Category::ALL, &rules, ScanMode::Block)).1, Standing::Allowed);
         assert_eq!(first(Config::default()).1, Standing::Ground);
+    }
+
+    #[test]
+    fn more_text_than_is_scanned_is_told_and_refused_where_the_config_says_so() {
+        let long = "It rained. ".repeat(100);
+        let of = |oversize, mode| {
+            let judge = Judge::new(Config { bytes_max: 1 << 10, oversize, mode, ..Config::default() });
+            let judged = judge.judge(vec![vec![long.clone()]]);
+            (judged.oversize, judge.blocks(&judged))
+        };
+        assert_eq!(of(Oversize::Refuse, ScanMode::Flag), (Some(Oversize::Refuse), true));
+        assert_eq!(of(Oversize::Sample, ScanMode::Block), (Some(Oversize::Sample), false));
+        assert_eq!(of(Oversize::Refuse, ScanMode::Shadow), (Some(Oversize::Sample), false));
+        assert_eq!(judged(Config::default(), &[&long]).oversize, None);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::judge::{Judge, Judged, Passage, Place, Standing};
 use super::show;
 use crate::cli::CliError;
 use crate::cli::output::Answer;
-use crate::scan::{Finding, MODEL, Score};
+use crate::scan::{Finding, MODEL, Oversize, Score};
 use crate::tenant::ScanMode;
 
 pub(super) fn answer(judge: &Judge, judged: &Judged, json: bool) -> Result<Answer, CliError> {
@@ -30,6 +30,14 @@ pub(super) fn explained(judge: &Judge, judged: &Judged) -> String {
         parts.characters,
         parts.rules
     )];
+    let bytes_max = judge.config.bytes_max;
+    match judged.oversize {
+        Some(Oversize::Refuse) => blocks[0].push_str(&format!("\n  length  more than scan.max_bytes, {bytes_max}")),
+        Some(Oversize::Sample) => blocks[0].push_str(&format!(
+            "\n  length  more than scan.max_bytes, {bytes_max}: all was read here, and the gate would read a sample"
+        )),
+        None => {}
+    }
     for passage in &judged.passages {
         blocks
             .extend(passage.findings.iter().map(|(finding, standing)| explained_finding(passage, finding, *standing)));
@@ -38,6 +46,9 @@ pub(super) fn explained(judge: &Judge, judged: &Judged) -> String {
 }
 
 fn verdict(judge: &Judge, judged: &Judged) -> String {
+    if judged.oversize == Some(Oversize::Refuse) {
+        return "would refuse (prompt_too_long)".to_owned();
+    }
     let level = judge.config.level.as_str();
     let categories: Vec<&str> = judged.categories.iter().map(|category| category.as_str()).collect();
     let does = match judged.mode {
@@ -97,6 +108,8 @@ struct View<'j> {
     threshold: f64,
     threshold_log_odds: f32,
     parts: PartsView,
+    /// Whether there is more text than the gate scans, so that it would read a sample.
+    sampled: bool,
     findings: Vec<FindingView<'j>>,
 }
 
@@ -135,6 +148,7 @@ fn view<'j>(judge: &Judge, judged: &'j Judged) -> View<'j> {
         threshold: probability(threshold),
         threshold_log_odds: threshold.0,
         parts,
+        sampled: judged.oversize == Some(Oversize::Sample),
         findings: findings(judged),
     }
 }
@@ -184,7 +198,10 @@ fn findings<'j>(judged: &'j Judged) -> Vec<FindingView<'j>> {
 }
 
 fn word(judged: &Judged) -> &'static str {
-    judged.mode.map_or("pass", ScanMode::as_str)
+    match judged.oversize {
+        Some(Oversize::Refuse) => "refuse",
+        Some(Oversize::Sample) | None => judged.mode.map_or("pass", ScanMode::as_str),
+    }
 }
 
 /// Both ways to say it: a share of one is understood, log-odds add up.
