@@ -284,7 +284,7 @@ pub(super) struct Cors {
     pub(super) methods: Option<Vec<String>>,
     /// Request headers that are allowed [default: those that the browser asks for].
     pub(super) headers: Vec<String>,
-    /// Response headers that scripts may read [default: the request's ids, waits, who answered at which attempt].
+    /// Response headers that scripts may read [default: the request's ids, waits, who answered at which attempt, what was left out].
     pub(super) expose: Option<Vec<String>>,
     /// How long a browser may remember the answer [default: 10m].
     pub(super) max_age: Option<Span>,

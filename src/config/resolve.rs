@@ -336,13 +336,14 @@ impl<'a> Resolver<'a> {
 }
 
 /// What a page's script usually needs of an answer.
-const EXPOSED: [HeaderName; 6] = [
+const EXPOSED: [HeaderName; 7] = [
     headers::X_REQUEST_ID,
     headers::REQUEST_ID,
     http::header::RETRY_AFTER,
     headers::RETRY_AFTER_MS,
     headers::X_WARDGATE_UPSTREAM,
     headers::X_WARDGATE_ATTEMPTS,
+    headers::X_WARDGATE_LEFT_OUT,
 ];
 
 /// Cores that this process may use: a container's quota counts.

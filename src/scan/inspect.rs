@@ -84,9 +84,9 @@ impl Scan {
     /// is scanned.
     pub fn oversize(&self, lengths: impl Iterator<Item = usize>) -> Option<Oversize> {
         let config = &self.inspector.config;
-        let acts = !Terms::of_config(config).only_watches(Source::User);
-        let oversize = if acts { config.oversize } else { Oversize::Sample };
-        (cost(lengths) > config.bytes_max).then_some(oversize)
+        let terms = Terms::of_config(config);
+        let oversize = if terms.only_watches(Source::User) { Oversize::Sample } else { config.oversize };
+        (terms.looks_at(Source::User) && cost(lengths) > config.bytes_max).then_some(oversize)
     }
 
     pub fn scanner(&self) -> &Scanner {

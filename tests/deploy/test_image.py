@@ -29,12 +29,18 @@ def test_dockerfile_has_no_fault_that_hadolint_knows():
     assert judged.returncode == 0, judged.stdout + judged.stderr
 
 
-def test_image_is_empty_but_for_the_binary_and_runs_as_nobody():
+def test_image_is_empty_but_for_the_binary_and_its_licences_and_runs_as_nobody():
     assert instructions("FROM")[-1] == "scratch"
     assert instructions("USER") == ["65532:65532"]
     assert instructions("ENTRYPOINT") == ['["/wardgate"]']
     [healthcheck] = instructions("HEALTHCHECK")
     assert json.loads(healthcheck.split("CMD ")[1]) == ["/wardgate", "healthcheck"]
+
+
+def test_licences_of_what_the_binary_is_made_of_go_with_it():
+    [build] = instructions("RUN")
+    assert re.search(r"install -D -m 0644 -t /image/licences LICENSE NOTICE\b", build)
+    assert {"LICENSE", "NOTICE"} <= set(GIVEN) and (REPOSITORY / "NOTICE").is_file()
 
 
 def test_binary_is_built_to_need_no_file_beside_it():

@@ -127,6 +127,11 @@ impl Judge {
         texts.iter().flat_map(|text| self.widest.reasons(text)).map(|reason| reason.reached).min()
     }
 
+    /// Whether the gate would do anything about the message.
+    pub(super) fn acts(&self, judged: &Judged) -> bool {
+        judged.mode.is_some() || self.blocks(judged)
+    }
+
     /// Whether the gate would refuse the message, and not only change or note it.
     pub(super) fn blocks(&self, judged: &Judged) -> bool {
         judged.mode == Some(ScanMode::Block) || judged.oversize == Some(Oversize::Refuse)
@@ -255,6 +260,8 @@ mod tests {
         assert_eq!(of(Oversize::Sample, ScanMode::Block), (Some(Oversize::Sample), false));
         assert_eq!(of(Oversize::Refuse, ScanMode::Shadow), (Some(Oversize::Sample), false));
         assert_eq!(judged(Config::default(), &[&long]).oversize, None);
+        let nothing = Config { bytes_max: 1 << 10, categories: Vec::new(), ..Config::default() };
+        assert_eq!(judged(nothing, &[&long]).oversize, None, "the gate reads nothing of it");
     }
 
     #[test]

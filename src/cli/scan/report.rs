@@ -162,6 +162,7 @@ pub(super) struct RowView<'j> {
     score: f64,
     log_odds: f32,
     level: &'static str,
+    sampled: bool,
     findings: Vec<FindingView<'j>>,
 }
 
@@ -173,6 +174,7 @@ pub(super) fn row_view<'j>(judge: &Judge, judged: &'j Judged, line: usize, id: O
         score: probability(judged.score),
         log_odds: judged.score.0,
         level: judge.config.level.as_str(),
+        sampled: judged.oversize == Some(Oversize::Sample),
         findings: findings(judged),
     }
 }
