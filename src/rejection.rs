@@ -409,6 +409,7 @@ impl From<Refused> for Rejection {
                 );
                 Rejection::new(StatusCode::PAYLOAD_TOO_LARGE, "prompt_too_long", message).final_()
             }
+            Refused::Overloaded => Rejection::overloaded("a long prompt waited for its scan"),
             Refused::Failed => Rejection::internal().because("the scan failed"),
         }
     }

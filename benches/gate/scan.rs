@@ -13,7 +13,15 @@ pub(crate) fn scanning(criterion: &mut Criterion) {
     let scanner = Scanner::builtin();
     let mut group = criterion.benchmark_group("scan");
     let mut english = None;
-    for (kind, text) in [("english", prose()), ("code", code()), ("german", german()), ("chinese", chinese())] {
+    for (kind, text) in [
+        ("english", prose()),
+        ("code", code()),
+        ("json", JSON.concat()),
+        ("german", german()),
+        ("russian", RUSSIAN.join(" ")),
+        ("arabic", ARABIC.join(" ")),
+        ("chinese", chinese()),
+    ] {
         for (size, bytes) in SIZES {
             let text = of_size(&text, bytes);
             // A text with findings is another measurement: it would be refused.
@@ -124,6 +132,25 @@ const GERMAN: [&str; 8] = [
     "Herr Müller fragte, ob das Café während der Arbeiten von Mai bis August geöffnet bleiben könne.",
     "Warum läuft dieser Test nur auf meinem Rechner? Die Zeitzone ist überall gleich gesetzt.",
     "Man einigte sich darauf, die Ingenieure um einen Plan zu bitten und nächstes Mal abzustimmen.\n",
+];
+
+const RUSSIAN: [&str; 4] = [
+    "Комитет собрался во вторник, чтобы обсудить расходы на отопление библиотеки зимой.",
+    "Пожалуйста, изложите протокол в трёх пунктах и оставьте имена без изменений.",
+    "Мы не можем повторить прошлогоднюю ошибку: котёл не работал одиннадцать дней.",
+    "Почему этот тест проходит только на моём компьютере? Часовой пояс везде один.\n",
+];
+
+const ARABIC: [&str; 4] = [
+    "اجتمعت اللجنة يوم الثلاثاء لمناقشة تكاليف تدفئة المكتبة في فصل الشتاء.",
+    "يرجى تلخيص محضر الاجتماع التالي في ثلاث نقاط مع الإبقاء على الأسماء كما هي.",
+    "لا يمكننا تكرار خطأ العام الماضي، فقد تعطلت الغلاية أحد عشر يوما.",
+    "لماذا ينجح هذا الاختبار على حاسوبي فقط؟ المنطقة الزمنية واحدة في كل مكان.\n",
+];
+
+const JSON: [&str; 2] = [
+    "{\"id\": 1234, \"name\": \"Heating offer\", \"items\": [{\"sku\": \"A-17\", \"price\": 68.4, \"note\": \"no insulation\"},",
+    " {\"sku\": \"B-2\", \"price\": 12.5, \"tags\": [\"winter\", \"library\"]}], \"created_at\": \"2024-05-01T10:30:00Z\"}\n",
 ];
 
 const CHINESE: [&str; 8] = [

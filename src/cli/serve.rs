@@ -8,6 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::CliError;
 use crate::app::App;
 use crate::config::Override;
+use crate::scan::Scanner;
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
@@ -36,6 +37,8 @@ impl ServeArgs {
 
 pub(crate) async fn run(args: ServeArgs, config: Option<PathBuf>) -> Result<(), CliError> {
     let (config, warnings) = super::source(config, args.overrides())?.config()?;
+    // Before the first request, and not in `App`: tests start many of them.
+    Scanner::warm();
     let app = App::start(config).await?;
     for warning in warnings {
         tracing::warn!("{warning}");

@@ -99,27 +99,27 @@ fn no_text_takes_much_longer_than_prose_of_its_size() {
 
 /// Looks for the dearest text by changing the dearest ones found so far, piece by piece. A quadratic walk over rows of
 /// letters was found by it: rows that one part took for ended went on in another, to the end of the text for each row.
+///
+/// Its bound holds in any build. What is promised is three times the time of English, which an optimised build on a quiet
+/// machine shows: `WARDGATE_SEARCH_STEPS=3000 cargo test --release --lib dearest -- --nocapture`, some minutes long.
 #[test]
 fn a_search_for_the_dearest_text_finds_none_much_dearer_than_prose() {
-    let (dearest, ratio) = search(STEPS_SHORT, TEXT_BYTES / 4);
-    assert!(ratio < 120.0, "{dearest:?} takes {ratio:.0} times as long as prose");
+    let steps = std::env::var("WARDGATE_SEARCH_STEPS").ok().and_then(|steps| steps.parse().ok());
+    let dearest = search(steps.unwrap_or(STEPS), TEXT_BYTES / 4);
+    for (ratio, pieces) in &dearest {
+        println!("{ratio:6.2} times as long as prose: {:?}", pieces.concat());
+    }
+    let (ratio, pieces) = &dearest[0];
+    assert!(*ratio < 120.0, "{pieces:?} takes {ratio:.0} times as long as prose");
 }
 
-/// Run by hand, optimised: `cargo test --release --lib dearest -- --ignored --nocapture`.
-#[test]
-#[ignore = "takes minutes, and means something in an optimised build alone"]
-fn a_long_search_for_the_dearest_text() {
-    let (dearest, ratio) = search(STEPS_LONG, TEXT_BYTES);
-    println!("{dearest:?} takes {ratio:.1} times as long as prose");
-}
-
-/// The dearest text, as the piece that it repeats, and its time as a multiple of that of prose.
-fn search(steps: usize, bytes: usize) -> (String, f64) {
+/// The dearest texts, each by its time as a multiple of that of prose, and the pieces that it repeats.
+fn search(steps: usize, bytes: usize) -> Vec<(f64, Vec<&'static str>)> {
     let set = Scanner::builtin();
     let prose = time(&set, PROSE, bytes).as_secs_f64();
-    let pieces: Vec<&str> = PIECES.iter().chain(DISGUISES).copied().collect();
+    let pieces: Vec<&'static str> = PIECES.iter().chain(DISGUISES).copied().collect();
     let mut chance = Chance(0x9E37_79B9_7F4A_7C15);
-    let mut dearest: Vec<(f64, Vec<&str>)> = Vec::new();
+    let mut dearest: Vec<(f64, Vec<&'static str>)> = Vec::new();
     for step in 0..steps {
         let mut text = match dearest.is_empty() || step % 4 == 0 {
             true => Vec::new(),
@@ -135,8 +135,7 @@ fn search(steps: usize, bytes: usize) -> (String, f64) {
         dearest.sort_by(|one, other| other.0.total_cmp(&one.0));
         dearest.truncate(16);
     }
-    let (ratio, text) = dearest.swap_remove(0);
-    (text.concat(), ratio)
+    dearest
 }
 
 /// Xorshift: the same search each time.
@@ -151,8 +150,7 @@ impl Chance {
     }
 }
 
-const STEPS_SHORT: usize = 40;
-const STEPS_LONG: usize = 3_000;
+const STEPS: usize = 40;
 
 /// Pieces of all that is undone.
 const DISGUISES: &[&str] = &[

@@ -4,13 +4,14 @@ use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
 use super::passages::{Joint, Turn, cost, passages, sampled, seams, turns};
 use super::terms::{Config, Oversize, Terms};
 use super::verdict::{Reason, Refused, Verdict, judge};
-use super::{Scanner, sanitise};
+use super::{Scanner, discreet, sanitise};
 use crate::digest::sha256;
 use crate::policy::Permit;
 use crate::prompt::edit::Edit;
@@ -22,6 +23,7 @@ pub struct Scan {
     inspector: Arc<Inspector>,
     /// Long prompts that may be read at a time.
     long: Arc<Semaphore>,
+    wait_max: Duration,
 }
 
 /// What reads a prompt, on whichever thread.
@@ -37,10 +39,12 @@ impl Scan {
 
     fn with(config: Config, scanner: Scanner) -> Scan {
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        discreet::hush();
         Scan {
             inspector: Arc::new(Inspector { config, scanner }),
             // The other half of the cores is left to requests that take no time.
             long: Arc::new(Semaphore::new(cores.div_ceil(2))),
+            wait_max: WAIT_MAX,
         }
     }
 
@@ -57,7 +61,8 @@ impl Scan {
         if self.bytes(permit, &prompt) <= INLINE_BYTES_MAX {
             return self.inspector.inspect_or_fail(permit, prompt, request_id);
         }
-        let place = self.long.clone().acquire_owned().await.map_err(|_| Refused::Failed)?;
+        let turn = tokio::time::timeout(self.wait_max, self.long.clone().acquire_owned()).await;
+        let place = turn.map_err(|_| Refused::Overloaded)?.map_err(|_| Refused::Failed)?;
         let (inspector, permit, request_id) = (self.inspector.clone(), permit.clone(), request_id.to_vec());
         let work = move || {
             let inspected = inspector.inspect_or_fail(&permit, prompt, &request_id);
@@ -95,7 +100,12 @@ impl Scan {
 }
 
 /// A scan of so many bytes takes less than a millisecond; to hand it to another thread and back takes some 30 µs.
+/// `docs/scanner.md` has the figures.
 const INLINE_BYTES_MAX: usize = 32 << 10;
+
+/// How long a prompt waits for its turn, as a hash of bcrypt does. Those that wait are requests under way, and
+/// `limits.in_flight_max` has no more of them; a thousand scans of the most that is read of a prompt fit into this time.
+const WAIT_MAX: Duration = Duration::from_secs(10);
 
 impl Inspector {
     /// A defect ends its own request and no other, and what was not read to its end is not forwarded (promise R45).
@@ -105,7 +115,7 @@ impl Inspector {
         prompt: Prompt,
         request_id: &[u8],
     ) -> Result<(Prompt, Verdict), Refused> {
-        let inspected = AssertUnwindSafe(|| self.inspect(permit, prompt, request_id));
+        let inspected = AssertUnwindSafe(|| discreet::quietly(|| self.inspect(permit, prompt, request_id)));
         std::panic::catch_unwind(inspected).unwrap_or(Err(Refused::Failed))
     }
 
@@ -251,7 +261,7 @@ mod tests {
     async fn category(config: Config, texts: &[&str]) -> Option<Category> {
         match inspect(config, prompt(texts)).await {
             Err(Refused::Blocked { category, .. }) => Some(category),
-            Err(Refused::TooLong { .. } | Refused::Failed) => panic!("no attack"),
+            Err(Refused::TooLong { .. } | Refused::Overloaded | Refused::Failed) => panic!("no attack"),
             Ok(_) => None,
         }
     }
@@ -388,6 +398,19 @@ mod tests {
         assert!(of(Oversize::Refuse, ScanMode::Block, "Hi".into()).await.unwrap().contains("sampled: false"));
     }
 
+    #[tokio::test]
+    async fn long_prompt_that_gets_no_turn_is_refused_in_the_end_and_a_short_one_needs_none() {
+        let scan = Scan { wait_max: Duration::from_millis(10), ..Scan::new(Config::default()) };
+        let permit = policy::admit_public(&route()).unwrap();
+        let taken = scan.long.clone().acquire_many_owned(scan.long.available_permits() as u32).await.unwrap();
+        let long = || prompt(&[&"It rained. ".repeat(4000)]);
+        assert!(matches!(scan.inspect(&permit, long(), b"1").await, Err(Refused::Overloaded)));
+        assert!(scan.inspect(&permit, prompt(&["Hi"]), b"2").await.is_ok());
+        drop(taken);
+        let scan = Scan { wait_max: WAIT_MAX, ..scan };
+        assert!(scan.inspect(&permit, long(), b"3").await.is_ok());
+    }
+
     /// One thread serves both, and the long one asked first.
     #[tokio::test]
     async fn small_prompt_is_answered_while_a_huge_one_is_read() {
@@ -420,5 +443,37 @@ mod tests {
             assert!(matches!(scan.inspect(&permit, meets_it, b"1").await, Err(Refused::Failed)), "{length}");
             assert!(scan.inspect(&permit, prompt(&[&"e".repeat(length)]), b"2").await.is_ok(), "{length}");
         }
+    }
+
+    /// Panics with a message that holds the text.
+    fn cuts_a_character(text: &str) -> Option<Range<usize>> {
+        text[1..].find("").map(|at| at..at + 1)
+    }
+
+    /// Promise R45. What a process prints is seen from outside alone: the test runs itself once more, where it scans.
+    #[test]
+    fn r45_panic_of_a_scan_tells_where_it_was_and_nothing_of_the_text() {
+        const CHILD: &str = "WARDGATE_TEST_PANICS";
+        if std::env::var_os(CHILD).is_some() {
+            tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+            let known = rules::all().next().unwrap();
+            let defect: &'static Rule = Box::leak(Box::new(Rule { find: Find::Hidden(cuts_a_character), ..*known }));
+            let scan = Scan::with(Config::default(), Scanner::of(std::iter::once(defect)));
+            let permit = policy::admit_public(&route()).unwrap();
+            for length in [1, 2 * INLINE_BYTES_MAX] {
+                let prompt = prompt(&[&format!("é my name is Rumpelstiltskin{}", " ".repeat(length))]);
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+                let refused = runtime.block_on(scan.inspect(&permit, prompt, b"id"));
+                assert!(matches!(refused, Err(Refused::Failed)));
+            }
+            panic!("others are told");
+        }
+        let this = std::thread::current().name().unwrap().to_owned();
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        let output = child.args(["--exact", &this, "--nocapture"]).env(CHILD, "1").output().unwrap();
+        let told = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert_eq!(told.matches("the scanner panicked").count(), 2, "{told}");
+        assert!(told.contains("inspect.rs") && told.contains("others are told"), "{told}");
+        assert!(!told.contains("Rumpel"), "{told}");
     }
 }

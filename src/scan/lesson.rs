@@ -10,7 +10,7 @@ use crate::scan::view::views;
 
 /// Reads texts with the views, the rules and the features that the scanner reads them with.
 pub struct Reader {
-    rules: Ruleset,
+    rules: &'static Ruleset,
 }
 
 /// All that is known of a text.

@@ -10,6 +10,7 @@
 //! (`verdict`), and what goes from them (`sanitise`). `lesson` shows the trainer what the scanner sees.
 
 mod confusables;
+mod discreet;
 mod finding;
 #[cfg(test)]
 mod fuzz;

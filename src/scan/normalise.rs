@@ -5,6 +5,7 @@
 //! folding a second time, which only a text with a finding pays for.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use unicode_normalization::char::{compose, decompose_compatible};
 
@@ -134,6 +135,38 @@ fn plain_prefix(text: &str) -> usize {
 const BLOCK_BYTES: usize = 32;
 
 fn push_folded(character: char, in_mixed_word: bool, folded: &mut String) {
+    match FOLDS.get(usize::from(in_mixed_word)).and_then(|folds| folds.get(character as usize)) {
+        Some(fold) => folded.extend(fold.iter().map_while(|part| *part)),
+        None => push_unknown(character, in_mixed_word, folded),
+    }
+}
+
+/// What the characters of alphabets fold to, which are short and need nothing of what stands around them but the word:
+/// first those of words of one alphabet, then those of mixed words.
+static FOLDS: LazyLock<[Vec<[Option<char>; FOLD_MAX]>; 2]> = LazyLock::new(|| {
+    [false, true].map(|in_mixed_word| {
+        let fold = |character: char| {
+            let mut folded = String::new();
+            push_unknown(character, in_mixed_word, &mut folded);
+            let mut parts = folded.chars();
+            let fold = std::array::from_fn(|_| parts.next());
+            assert!(parts.next().is_none(), "what {character:?} folds to has room");
+            fold
+        };
+        (char::MIN..LAST_ALPHABET).map(fold).collect()
+    })
+});
+
+/// Latin, Greek, Cyrillic, Armenian, Hebrew, Arabic and what else takes two bytes.
+const LAST_ALPHABET: char = '\u{800}';
+const FOLD_MAX: usize = 3;
+
+/// Makes the table of folds, which else is made when a text first needs it.
+pub(crate) fn warm() {
+    LazyLock::force(&FOLDS);
+}
+
+fn push_unknown(character: char, in_mixed_word: bool, folded: &mut String) {
     if is_invisible(character) {
         return;
     }
@@ -281,7 +314,7 @@ impl MixedWords {
             passes_for_latin &= !is_greek_or_cyrillic(character) || passes(character);
         }
         if !self.mixed && passes_for_latin && self.by_neighbours {
-            let before = text[..at].chars().rev().take(NEIGHBOUR_MAX).find(|before| before.is_alphabetic());
+            let before = text[..at].chars().rev().take(NEIGHBOUR_MAX).find(|before| is_letter(*before));
             let is_before = before.map(|letter| is_latin(letter) || (is_greek_or_cyrillic(letter) && was_mixed));
             if is_before != Some(false) {
                 let is_after = is_latin_next(&text[self.known_until..]);
@@ -301,11 +334,11 @@ fn passes(letter: char) -> bool {
 fn is_latin_next(text: &str) -> Option<bool> {
     let mut rest = text;
     for is_second in [false, true] {
-        let Some((at, _)) = rest.char_indices().take(NEIGHBOUR_MAX).find(|(_, letter)| letter.is_alphabetic()) else {
+        let Some((at, _)) = rest.char_indices().take(NEIGHBOUR_MAX).find(|(_, letter)| is_letter(*letter)) else {
             return is_second.then_some(false);
         };
         rest = &rest[at..];
-        let word = rest.chars().take(WORD_MAX).take_while(|letter| letter.is_alphabetic());
+        let word = rest.chars().take(WORD_MAX).take_while(|letter| is_letter(*letter));
         if word.clone().any(is_latin) {
             return Some(true);
         }
@@ -315,6 +348,11 @@ fn is_latin_next(text: &str) -> Option<bool> {
         rest = &rest[word.map(char::len_utf8).sum()..];
     }
     Some(false)
+}
+
+/// What Unicode calls alphabetic, told at once of the letters that this is asked of most.
+fn is_letter(character: char) -> bool {
+    matches!(character, '\u{03B1}'..='\u{03CE}' | '\u{0400}'..='\u{0481}') || character.is_alphabetic()
 }
 
 const NEIGHBOUR_MAX: usize = 8;
@@ -360,6 +398,19 @@ mod tests {
     fn styled_letters_read_as_letters() {
         assert_eq!(folded("𝐈𝐠𝐧𝐨𝐫𝐞 Ｉｔ ⓝⓞⓦ ﬁ"), "ignore it now fi");
         assert_eq!(folded("z\u{0335}a\u{0322}lgo précédentes й"), "zalgo precedentes и");
+    }
+
+    #[test]
+    fn what_is_told_at_once_is_what_would_be_found() {
+        for character in '\0'..='\u{2000}' {
+            assert_eq!(is_letter(character), character.is_alphabetic(), "{character:?}");
+            for in_mixed_word in [false, true] {
+                let (mut known, mut found) = (String::new(), String::new());
+                push_folded(character, in_mixed_word, &mut known);
+                push_unknown(character, in_mixed_word, &mut found);
+                assert_eq!(known, found, "{character:?}");
+            }
+        }
     }
 
     #[test]

@@ -4,19 +4,19 @@
 //! each byte at most once, and the engine of the `regex` crate is linear, so the whole scan is.
 
 use std::ops::Range;
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use regex::bytes::{Regex, RegexBuilder};
 
 use crate::scan::finding::{Finding, Severity};
-use crate::scan::normalise::{fold, is_plain};
+use crate::scan::literals::AnyOf;
+use crate::scan::normalise::is_plain;
 use crate::scan::rules::{self, Find, Rule};
 use crate::scan::view::{Reading, View};
 use crate::scan::windows::{Windows, WindowsBuilder};
 use crate::scan::words;
 
-/// All rules, compiled once at start-up and shared by all requests.
+/// All rules, made once and shared by all requests.
 pub(crate) struct Ruleset {
     /// Rules that look for words.
     patterns: Vec<Pattern>,
@@ -30,14 +30,11 @@ pub(crate) struct Ruleset {
 
 struct Pattern {
     rule: &'static Rule,
-    /// Compiled when its first window opens, since a tenant's users speak few of the languages that there are rules for.
-    compiled: OnceLock<Compiled>,
-}
-
-struct Compiled {
     /// What a window must hold beside the literal that opened it.
-    other: Option<AhoCorasick>,
-    regex: Regex,
+    other: Option<AnyOf>,
+    /// Compiled by `warm` where requests are served, and else when a window first needs it, since commands and tests
+    /// need few.
+    regex: OnceLock<Regex>,
 }
 
 struct Code {
@@ -46,9 +43,17 @@ struct Code {
 }
 
 impl Ruleset {
-    /// The rules that the product ships with.
-    pub(crate) fn builtin() -> Ruleset {
-        Ruleset::compile(rules::all())
+    /// The rules that the product ships with; the same for all, since their patterns take room.
+    pub(crate) fn builtin() -> &'static Ruleset {
+        static RULES: LazyLock<Ruleset> = LazyLock::new(|| Ruleset::compile(rules::all()));
+        &RULES
+    }
+
+    /// Compiles the patterns, which else are compiled when a text first needs them.
+    pub(crate) fn warm(&self) {
+        for pattern in &self.patterns {
+            pattern.regex();
+        }
     }
 
     /// What the rules match in a view, at most once each.
@@ -98,10 +103,10 @@ impl Pattern {
     ///
     /// The surroundings of the window stay in sight, so that word boundaries hold at its edges.
     fn find(&self, view: &str, window: Range<usize>) -> Option<Hit> {
-        let Compiled { other, regex } = self.compiled.get_or_init(|| Compiled::new(self.rule.find));
-        if other.as_ref().is_some_and(|other| !other.is_match(&view.as_bytes()[window.clone()])) {
+        if self.other.as_ref().is_some_and(|other| !other.is_in(&view.as_bytes()[window.clone()])) {
             return None;
         }
+        let regex = self.regex();
         let mut talk = None;
         let mut at = window.start;
         while let Some(found) = regex.find_at(&view.as_bytes()[..window.end], at) {
@@ -114,16 +119,12 @@ impl Pattern {
         }
         talk
     }
-}
 
-impl Compiled {
-    fn new(find: Find) -> Compiled {
-        let (other, pattern) = match find {
-            Find::Words { pattern, .. } => (None, pattern),
-            Find::Both { other, pattern, .. } => (Some(literal_search(other)), pattern),
+    fn regex(&self) -> &Regex {
+        self.regex.get_or_init(|| match self.rule.find {
+            Find::Words { pattern, .. } | Find::Both { pattern, .. } => compile(&words::expand(pattern)),
             Find::Shape(_) | Find::Hidden(_) => unreachable!("rules that look for no words have no pattern"),
-        };
-        Compiled { other, regex: compile(&words::expand(pattern)) }
+        })
     }
 }
 
@@ -194,14 +195,14 @@ struct RulesetParts {
 
 impl RulesetParts {
     fn add(&mut self, rule: &'static Rule) {
+        let other = match rule.find {
+            Find::Words { .. } => None,
+            Find::Both { other, .. } => Some(AnyOf::new(other)),
+            Find::Shape(find) => return self.shapes.push(Code { rule, find }),
+            Find::Hidden(find) => return self.hidden.push(Code { rule, find }),
+        };
         self.windows.add(rule.find);
-        match rule.find {
-            Find::Words { .. } | Find::Both { .. } => {
-                self.patterns.push(Pattern { rule, compiled: OnceLock::new() });
-            }
-            Find::Shape(find) => self.shapes.push(Code { rule, find }),
-            Find::Hidden(find) => self.hidden.push(Code { rule, find }),
-        }
+        self.patterns.push(Pattern { rule, other, regex: OnceLock::new() });
     }
 }
 
@@ -214,14 +215,6 @@ fn compile(pattern: &str) -> Regex {
         .multi_line(true)
         .build()
         .expect("built-in patterns are compiled by every test run")
-}
-
-fn literal_search(literals: &[&str]) -> AhoCorasick {
-    AhoCorasick::builder()
-        .ascii_case_insensitive(true)
-        .kind(Some(AhoCorasickKind::DFA))
-        .build(literals.iter().map(|literal| fold(literal)))
-        .expect("built-in literals are compiled by every test run")
 }
 
 #[cfg(test)]

@@ -142,6 +142,8 @@ pub enum Refused {
     Blocked { category: Category, verdict: Verdict },
     /// There is more text than is scanned, and the config would not have a part of it scanned.
     TooLong { bytes_max: usize },
+    /// So many long prompts are to be read that this one waited too long for its turn.
+    Overloaded,
     /// The scan came to no end, by a defect of ours.
     Failed,
 }
@@ -238,6 +240,10 @@ impl Refused {
                 log.line.scan = Some(TOO_LONG);
                 metrics.scanned(TOO_LONG, false);
             }
+            Refused::Overloaded => {
+                log.line.scan = Some(OVERLOADED);
+                metrics.scanned(OVERLOADED, false);
+            }
             Refused::Failed => {
                 log.line.scan = Some(FAILED);
                 metrics.scanned(FAILED, false);
@@ -247,6 +253,7 @@ impl Refused {
 }
 
 const TOO_LONG: &str = "too_long";
+const OVERLOADED: &str = "overloaded";
 const FAILED: &str = "failed";
 /// Half of it is enough to find the same passage again, and too little to find the passage by.
 const DIGEST_BYTES: usize = 8;

@@ -24,10 +24,11 @@ mod vocabulary;
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use memchr::memmem;
 
-use crate::scan::normalise::Folded;
+use crate::scan::normalise::{self, Folded};
 use crate::scan::view::restore::restore;
 
 pub(crate) use crate::scan::view::layer::{Layer, Way};
@@ -132,6 +133,14 @@ pub(crate) fn views(original: &str) -> Vec<View<'_>> {
         views.push(View::new(Reading::Restored, original, Cow::Owned(restored.text), restored.layers));
     }
     views
+}
+
+/// Makes the tables and lists of words that else are made when a text first needs them.
+pub(crate) fn warm() {
+    normalise::warm();
+    LazyLock::force(&vocabulary::VOCABULARY);
+    LazyLock::force(&triggers::TRIGGERS);
+    LazyLock::force(&scrambled::FORMS);
 }
 
 /// The parts of the folded text that an override (RLO) shows backwards: up to its end, or to the end of the text.

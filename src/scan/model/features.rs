@@ -100,8 +100,8 @@ impl Words {
             sink.word(word_slot(self.stem ^ neighbour.wrapping_mul(0x85EB_CA77)));
         }
         sink.word(word_slot(self.stem ^ last.wrapping_mul(0x9E37_79B1) ^ second_last.wrapping_mul(0xC2B2_AE3D)));
-        self.last.rotate_right(1);
-        self.last[0] = self.stem;
+        let [first, second, third, _] = self.last;
+        self.last = [self.stem, first, second, third];
         (self.hash, self.stem, self.bytes) = (0, 0, 0);
         self.in_piece += 1;
     }

@@ -15,8 +15,9 @@ pub(super) fn undo(text: &str, edits: &mut Edits) {
     let mut comments = Comments::default();
     let mut emphasis = Emphasis::default();
     let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        let end = match byte {
+    while let Some(ordinary) = bytes[at..].iter().position(|byte| IS_SYMBOL[usize::from(*byte)]) {
+        at += ordinary;
+        let end = match bytes[at] {
             b'%' => numbered_bytes(text, at, b"%", edits),
             b'\\' => backslash(text, at, edits),
             b'&' => entities::undo(text, at, edits),
@@ -31,6 +32,19 @@ pub(super) fn undo(text: &str, edits: &mut Edits) {
     }
     emphasis.undo(edits);
 }
+
+/// What `undo` looks at; it passes over everything else.
+static IS_SYMBOL: [bool; 256] = {
+    let mut is_symbol = [false; 256];
+    let mut at = 0;
+    while at < SYMBOLS.len() {
+        is_symbol[SYMBOLS[at] as usize] = true;
+        at += 1;
+    }
+    is_symbol
+};
+
+const SYMBOLS: &[u8] = br"%\&<*`~_";
 
 fn backslash(text: &str, at: usize, edits: &mut Edits) -> Option<usize> {
     match text.as_bytes().get(at + 1)? {

@@ -6,7 +6,7 @@ use memchr::memmem;
 
 use crate::scan::view::Reading;
 use crate::scan::view::edits::{Edits, Rank};
-use crate::scan::view::vocabulary::VOCABULARY;
+use crate::scan::view::vocabulary::{VOCABULARY, Vocabulary};
 
 /// The comments of a text.
 #[derive(Default)]
@@ -168,17 +168,25 @@ pub(super) fn undo_emphasis(text: &str, at: usize, edits: &mut Edits) -> Option<
     }
     let start = at - bytes[..at].iter().rev().take(WORD_BYTES_MAX).take_while(|b| b.is_ascii_alphabetic()).count();
     let inside = |byte: &&u8| byte.is_ascii_alphabetic() || is_mark(**byte);
+    let near = bytes[start..].iter().take(at - start + WORD_BYTES_MAX).take_while(inside);
+    let mut letters = 0;
+    let mut word = Vocabulary::START;
+    // Most are told by their first letters to make no word, which is why this comes first.
+    for &letter in near.filter(|byte| byte.is_ascii_alphabetic()) {
+        word = VOCABULARY.step(word, letter)?;
+        letters += 1;
+    }
+    VOCABULARY.cost(word)?;
     let end = at + bytes[at..].iter().take(WORD_BYTES_MAX).take_while(inside).count();
     let end = end - bytes[at..end].iter().rev().take_while(|byte| is_mark(**byte)).count();
     let marked = bytes.get(start..end)?;
-    let letters: Vec<u8> = marked.iter().filter(|byte| !is_mark(**byte)).copied().collect();
     let parts = marked.split(|byte| is_mark(*byte)).filter(|part| !part.is_empty());
     let (mut count, mut known) = (0, 0);
     for part in parts {
         count += 1;
         known += usize::from(VOCABULARY.has(part));
     }
-    if count < 2 || known == count || letters.len() < WORD_LETTERS_MIN || !VOCABULARY.has(&letters) {
+    if count < 2 || known == count || letters < WORD_LETTERS_MIN {
         return None;
     }
     for (index, _) in marked.iter().enumerate().filter(|(_, byte)| is_mark(**byte)) {

@@ -66,7 +66,7 @@ fn unscramble(word: &[u8]) -> Option<&'static str> {
 type Form = [u8; LETTERS_MAX];
 
 /// The most frequent word of each form.
-static FORMS: LazyLock<HashMap<Form, &'static str>> = LazyLock::new(|| {
+pub(super) static FORMS: LazyLock<HashMap<Form, &'static str>> = LazyLock::new(|| {
     let mut forms = HashMap::new();
     for word in words().filter(|word| (LETTERS_MIN..=LETTERS_MAX).contains(&word.len())) {
         if let Entry::Vacant(vacant) = forms.entry(form(word.as_bytes())) {
