@@ -36,16 +36,15 @@ pub(crate) fn all(data: &Path, training: &Path) -> io::Result<Vec<Text>> {
     let mut texts = rows(&data.join("dev.jsonl.gz"))?;
     let [languages, families] = OWN;
     texts.extend(lines(&training.join(languages), languages)?);
-    for (name, attack) in [("attacks", true), ("honest", false)] {
-        let grammar = fs::read_to_string(training.join(families).join(name).with_extension("txt"))?;
+    for (attack, lang, grammar) in named(&training.join(families))? {
         let filled = families::filled(&grammar, TIMES);
-        texts.extend(filled.into_iter().map(|text| own(text, attack, families, "en")));
+        texts.extend(filled.into_iter().map(|text| own(text, attack, families, &lang)));
     }
     Ok(texts)
 }
 
 /// How often each sentence of a family is filled.
-const TIMES: usize = 30;
+const TIMES: usize = 60;
 
 /// The rows of a set, but for those that nobody could label.
 pub(crate) fn rows(path: &Path) -> io::Result<Vec<Text>> {
@@ -66,27 +65,35 @@ pub(crate) fn rows(path: &Path) -> io::Result<Vec<Text>> {
     Ok(texts)
 }
 
-/// What stands in a directory as `attacks.<lang>.txt` and `honest.<lang>.txt`, one text a line; nothing if there is none.
+/// The texts of a directory, one a line; nothing if there is none.
 fn lines(directory: &Path, source: &str) -> io::Result<Vec<Text>> {
+    let mut texts = Vec::new();
+    for (attack, lang, content) in named(directory)? {
+        let lines = content.lines().filter(|line| !line.is_empty() && !line.starts_with("//"));
+        texts.extend(lines.map(|line| own(line.replace("\\n", "\n"), attack, source, &lang)));
+    }
+    Ok(texts)
+}
+
+/// What stands in a directory as `attacks.<lang>.txt` and `honest.<lang>.txt`, with whether it is attacks and its language.
+fn named(directory: &Path) -> io::Result<Vec<(bool, String, String)>> {
     let mut files = match fs::read_dir(directory) {
         Ok(entries) => entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(error),
     };
     files.sort();
-    let mut texts = Vec::new();
+    let mut contents = Vec::new();
     for file in files {
         let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let (attack, lang) = match name.strip_suffix(".txt").and_then(|name| name.split_once('.')) {
-            Some(("attacks", lang)) => (true, lang),
-            Some(("honest", lang)) => (false, lang),
+            Some(("attacks", lang)) => (true, lang.to_owned()),
+            Some(("honest", lang)) => (false, lang.to_owned()),
             _ => continue,
         };
-        let content = fs::read_to_string(&file)?;
-        let lines = content.lines().filter(|line| !line.is_empty() && !line.starts_with("//"));
-        texts.extend(lines.map(|line| own(line.replace("\\n", "\n"), attack, source, lang)));
+        contents.push((attack, lang, fs::read_to_string(&file)?));
     }
-    Ok(texts)
+    Ok(contents)
 }
 
 fn own(text: String, attack: bool, source: &str, lang: &str) -> Text {

@@ -104,8 +104,8 @@ pub(crate) fn learn(bags: &[&Bag], rules: usize) -> Learned {
     mean
 }
 
-const EPOCHS: usize = 5;
-const EPOCHS_UNSETTLED: usize = 2;
+const EPOCHS: usize = 8;
+const EPOCHS_UNSETTLED: usize = 3;
 const RATE: f32 = 0.5;
 
 /// How fast a weight shrinks that nothing keeps up. Sources that were never seen are told apart best by small weights.
@@ -113,7 +113,7 @@ const DECAY: f32 = 1e-3;
 const DECAY_OF_RULES: f32 = 1e-5;
 
 /// Rules are few and sure: they learn faster than words.
-const RATE_OF_RULES: f32 = 3.0;
+const RATE_OF_RULES: f32 = 1.0;
 const RATE_OF_BIAS: f32 = 0.1;
 
 /// What characters count beside words: they help with words never seen, and lead astray in code.

@@ -441,7 +441,8 @@ mod tests {
         for length in [1, 2 * INLINE_BYTES_MAX] {
             let meets_it = prompt(&[&"é".repeat(length)]);
             assert!(matches!(scan.inspect(&permit, meets_it, b"1").await, Err(Refused::Failed)), "{length}");
-            assert!(scan.inspect(&permit, prompt(&[&"e".repeat(length)]), b"2").await.is_ok(), "{length}");
+            let harmless = "It rained. ".repeat(length.div_ceil(11));
+            assert!(scan.inspect(&permit, prompt(&[&harmless]), b"2").await.is_ok(), "{length}");
         }
     }
 
