@@ -9,6 +9,7 @@
 //! as it came. `Scan` reads a prompt: which of its texts (`passages`), under which terms (`terms`), whether they count
 //! (`verdict`), and what goes from them (`sanitise`). `lesson` shows the trainer what the scanner sees.
 
+mod automata;
 mod confusables;
 mod discreet;
 mod finding;

@@ -6,8 +6,7 @@
 use std::ops::Range;
 use std::sync::{LazyLock, OnceLock};
 
-use regex::bytes::{Regex, RegexBuilder};
-
+use crate::scan::automata::{Automaton, Memory, States};
 use crate::scan::finding::{Finding, Severity};
 use crate::scan::literals::AnyOf;
 use crate::scan::normalise::is_plain;
@@ -22,6 +21,7 @@ pub(crate) struct Ruleset {
     patterns: Vec<Pattern>,
     /// Where in a view each pattern is worth trying.
     windows: Windows,
+    memory: Memory,
     /// Rules that look at the shape of any text.
     shapes: Vec<Code>,
     /// Rules that look for characters which plain ASCII text cannot hold.
@@ -34,7 +34,7 @@ struct Pattern {
     other: Option<AnyOf>,
     /// Compiled by `warm` where requests are served, and else when a window first needs it, since commands and tests
     /// need few.
-    regex: OnceLock<Regex>,
+    automaton: OnceLock<Automaton>,
 }
 
 struct Code {
@@ -52,7 +52,7 @@ impl Ruleset {
     /// Compiles the patterns, which else are compiled when a text first needs them.
     pub(crate) fn warm(&self) {
         for pattern in &self.patterns {
-            pattern.regex();
+            pattern.automaton();
         }
     }
 
@@ -60,7 +60,16 @@ impl Ruleset {
     pub(crate) fn hits(&self, view: &View<'_>) -> Vec<Hit> {
         let text = view.text();
         let mut hits: Vec<Hit> = Vec::new();
-        self.windows.each(text, |pattern, window| self.patterns[pattern].search(text, window, &mut hits));
+        // Most texts need no search.
+        let mut states: Option<States> = None;
+        self.windows.each(text, |index, window| {
+            let pattern = &self.patterns[index];
+            if pattern.is_worth_trying(text, &window, &hits) {
+                let states = states.get_or_insert_with(|| self.memory.take());
+                pattern.search(text, window, |text, at| states.find(index, pattern.automaton(), text, at), &mut hits);
+            }
+        });
+        states.into_iter().for_each(|states| self.memory.give_back(states));
         hits
     }
 
@@ -78,21 +87,31 @@ impl Ruleset {
     pub(super) fn compile(rules: impl Iterator<Item = &'static Rule>) -> Ruleset {
         let mut set = RulesetParts::default();
         rules.for_each(|rule| set.add(rule));
-        Ruleset { patterns: set.patterns, windows: set.windows.build(), shapes: set.shapes, hidden: set.hidden }
+        let (windows, memory) = (set.windows.build(), Memory::default());
+        Ruleset { patterns: set.patterns, windows, memory, shapes: set.shapes, hidden: set.hidden }
     }
 }
 
 impl Pattern {
-    /// Adds a match in a window, unless the rule is known to match. One that is surer takes the place of one that is not.
-    fn search(&self, view: &str, window: Range<usize>, hits: &mut Vec<Hit>) {
-        let known = hits.iter().position(|hit| hit.rule.id == self.rule.id);
-        if known.is_some_and(|at| hits[at].severity == self.rule.severity) {
-            return;
-        }
-        let Some(hit) = self.find(view, window) else {
+    /// Whether a window may hold a match that tells more than those that are known.
+    fn is_worth_trying(&self, view: &str, window: &Range<usize>, hits: &[Hit]) -> bool {
+        let is_known = |hit: &Hit| hit.rule.id == self.rule.id && hit.severity == self.rule.severity;
+        !hits.iter().any(is_known)
+            && self.other.as_ref().is_none_or(|other| other.is_in(&view.as_bytes()[window.clone()]))
+    }
+
+    /// Adds a match in a window. One that is surer takes the place of one that is not.
+    fn search(
+        &self,
+        view: &str,
+        window: Range<usize>,
+        find: impl FnMut(&[u8], usize) -> Option<Range<usize>>,
+        hits: &mut Vec<Hit>,
+    ) {
+        let Some(hit) = self.find(view, window, find) else {
             return;
         };
-        match known {
+        match hits.iter().position(|hit| hit.rule.id == self.rule.id) {
             Some(at) if hit.severity > hits[at].severity => hits[at] = hit,
             Some(_) => {}
             None => hits.push(hit),
@@ -102,27 +121,28 @@ impl Pattern {
     /// The first match in a window that is no talk about an attack, or else the first at all.
     ///
     /// The surroundings of the window stay in sight, so that word boundaries hold at its edges.
-    fn find(&self, view: &str, window: Range<usize>) -> Option<Hit> {
-        if self.other.as_ref().is_some_and(|other| !other.is_in(&view.as_bytes()[window.clone()])) {
-            return None;
-        }
-        let regex = self.regex();
+    fn find(
+        &self,
+        view: &str,
+        window: Range<usize>,
+        mut find: impl FnMut(&[u8], usize) -> Option<Range<usize>>,
+    ) -> Option<Hit> {
         let mut talk = None;
         let mut at = window.start;
-        while let Some(found) = regex.find_at(&view.as_bytes()[..window.end], at) {
-            let hit = Hit::new(self.rule, view, found.range());
+        while let Some(found) = find(&view.as_bytes()[..window.end], at) {
+            at = found.end.max(at + 1);
+            let hit = Hit::new(self.rule, view, found);
             if hit.severity == self.rule.severity {
                 return Some(hit);
             }
-            at = found.end().max(at + 1);
             talk.get_or_insert(hit);
         }
         talk
     }
 
-    fn regex(&self) -> &Regex {
-        self.regex.get_or_init(|| match self.rule.find {
-            Find::Words { pattern, .. } | Find::Both { pattern, .. } => compile(&words::expand(pattern)),
+    fn automaton(&self) -> &Automaton {
+        self.automaton.get_or_init(|| match self.rule.find {
+            Find::Words { pattern, .. } | Find::Both { pattern, .. } => Automaton::compile(&words::expand(pattern)),
             Find::Shape(_) | Find::Hidden(_) => unreachable!("rules that look for no words have no pattern"),
         })
     }
@@ -202,19 +222,8 @@ impl RulesetParts {
             Find::Hidden(find) => return self.hidden.push(Code { rule, find }),
         };
         self.windows.add(rule.find);
-        self.patterns.push(Pattern { rule, other, regex: OnceLock::new() });
+        self.patterns.push(Pattern { rule, other, automaton: OnceLock::new() });
     }
-}
-
-/// ASCII letters match in either case; all others are lower-case in the view already, which
-/// keeps the automata free of Unicode tables.
-fn compile(pattern: &str) -> Regex {
-    RegexBuilder::new(pattern)
-        .unicode(false)
-        .case_insensitive(true)
-        .multi_line(true)
-        .build()
-        .expect("built-in patterns are compiled by every test run")
 }
 
 #[cfg(test)]
