@@ -11,6 +11,7 @@
 
 mod confusables;
 mod finding;
+mod framing;
 #[cfg(test)]
 mod fuzz;
 mod hidden;

@@ -10,6 +10,7 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use regex::bytes::{Regex, RegexBuilder};
 
 use crate::scan::finding::{Finding, Severity};
+use crate::scan::framing::severity_in;
 use crate::scan::normalise::{fold, is_plain};
 use crate::scan::rules::{self, Find, Rule};
 use crate::scan::view::{Reading, View};
@@ -37,7 +38,15 @@ struct Pattern {
 struct Compiled {
     /// What a window must hold beside the literal that opened it.
     other: Option<AhoCorasick>,
+    sure: Regex,
+    /// What the pattern holds behind `{mild}`.
+    mild: Option<Mild>,
+}
+
+struct Mild {
     regex: Regex,
+    /// The whole pattern, so that a window with nothing in it, as most are, is read once.
+    either: Regex,
 }
 
 struct Code {
@@ -84,7 +93,7 @@ impl Pattern {
         if known.is_some_and(|at| hits[at].severity == self.rule.severity) {
             return;
         }
-        let Some(hit) = self.find(view, window) else {
+        let Some(hit) = self.find(view, window, known.is_none()) else {
             return;
         };
         match known {
@@ -94,25 +103,42 @@ impl Pattern {
         }
     }
 
-    /// The first match in a window that is no talk about an attack, or else the first at all.
+    /// The first match in a window that weighs what the rule does, or else, where any is `wanted`, the first that weighs
+    /// less.
     ///
     /// The surroundings of the window stay in sight, so that word boundaries hold at its edges.
-    fn find(&self, view: &str, window: Range<usize>) -> Option<Hit> {
-        let Compiled { other, regex } = self.compiled.get_or_init(|| Compiled::new(self.rule.find));
+    fn find(&self, view: &str, window: Range<usize>, wanted: bool) -> Option<Hit> {
+        let Compiled { other, sure, mild } = self.compiled.get_or_init(|| Compiled::new(self.rule.find));
         if other.as_ref().is_some_and(|other| !other.is_match(&view.as_bytes()[window.clone()])) {
             return None;
         }
-        let mut talk = None;
+        let text = &view.as_bytes()[..window.end];
+        if mild.as_ref().is_some_and(|mild| !mild.either.is_match_at(text, window.start)) {
+            return None;
+        }
+        let mut weaker = None;
         let mut at = window.start;
-        while let Some(found) = regex.find_at(&view.as_bytes()[..window.end], at) {
-            let hit = Hit::new(self.rule, view, found.range());
-            if hit.severity == self.rule.severity {
-                return Some(hit);
+        while let Some(found) = sure.find_at(text, at) {
+            let severity = severity_in(view, &found.range(), self.rule);
+            if severity == self.rule.severity {
+                return Some(Hit { rule: self.rule, severity, span: found.range() });
             }
             at = found.end().max(at + 1);
-            talk.get_or_insert(hit);
+            if weaker.as_ref().is_none_or(|hit: &Hit| severity > hit.severity) {
+                weaker = Some(Hit { rule: self.rule, severity, span: found.range() });
+            }
         }
-        talk
+        if wanted
+            && weaker.as_ref().is_none_or(|hit| hit.severity < Severity::Medium)
+            && let Some(mild) = mild
+            && let Some(found) = mild.regex.find_at(text, window.start)
+        {
+            let severity = severity_in(view, &found.range(), self.rule).min(Severity::Medium);
+            if weaker.as_ref().is_none_or(|hit| severity > hit.severity) {
+                weaker = Some(Hit { rule: self.rule, severity, span: found.range() });
+            }
+        }
+        weaker
     }
 }
 
@@ -123,9 +149,17 @@ impl Compiled {
             Find::Both { other, pattern, .. } => (Some(literal_search(other)), pattern),
             Find::Shape(_) | Find::Hidden(_) => unreachable!("rules that look for no words have no pattern"),
         };
-        Compiled { other, regex: compile(&words::expand(pattern)) }
+        let compile = |pattern: &str| compile(&words::expand(pattern));
+        let Some((sure, mild)) = pattern.split_once(MILD) else {
+            return Compiled { other, sure: compile(pattern), mild: None };
+        };
+        let either = compile(&format!("{sure}|{mild}"));
+        Compiled { other, sure: compile(sure), mild: Some(Mild { regex: compile(mild), either }) }
     }
 }
+
+/// Parts a pattern: what stands behind it is said in honest texts too, and weighs no more than `Medium`.
+const MILD: &str = "{mild}";
 
 /// A rule's match, in bytes of the text that was searched.
 pub(crate) struct Hit {
@@ -135,11 +169,6 @@ pub(crate) struct Hit {
 }
 
 impl Hit {
-    fn new(rule: &'static Rule, view: &str, span: Range<usize>) -> Hit {
-        let severity = if is_talk_about(view.as_bytes(), &span) { Severity::Low } else { rule.severity };
-        Hit { rule, severity, span }
-    }
-
     /// The match as it stands in the original, by the way that a view has back to it.
     pub(crate) fn finding(&self, view: &View<'_>) -> Finding {
         Finding {
@@ -162,27 +191,6 @@ impl Hit {
         }
     }
 }
-
-/// Whether the match opens a quotation that the words before it talk about, as in: explain what
-/// "ignore previous instructions" means.
-///
-/// Such a match is weakened and not dropped, since an attacker can write the same words.
-fn is_talk_about(view: &[u8], span: &Range<usize>) -> bool {
-    let before = &view[span.start.saturating_sub(TALK_BYTES)..span.start];
-    let Some((b'"' | b'\'' | b'`', lead)) = before.split_last() else {
-        return false;
-    };
-    let lead = lead.to_ascii_lowercase();
-    TALK.iter().any(|word| memchr::memmem::find(&lead, word.as_bytes()).is_some())
-}
-
-/// How far before a quotation its introduction is looked for, in bytes.
-const TALK_BYTES: usize = 64;
-
-const TALK: &[&str] = &[
-    "explain", "mean", "phrase", "detect", "classif", "such as", "like", "example", "string", "e.g.", "why", "term",
-    "called", "is this", "block", "flag",
-];
 
 #[derive(Default)]
 struct RulesetParts {
