@@ -13,6 +13,7 @@ mod automata;
 mod confusables;
 mod discreet;
 mod finding;
+mod framing;
 #[cfg(test)]
 mod fuzz;
 mod hidden;

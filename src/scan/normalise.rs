@@ -170,7 +170,7 @@ fn push_unknown(character: char, in_mixed_word: bool, folded: &mut String) {
     if is_invisible(character) {
         return;
     }
-    if is_gap(character) {
+    if is_gap(character) || is_ornament(character) {
         folded.push(' ');
         return;
     }
@@ -258,6 +258,14 @@ fn is_gap(character: char) -> bool {
     matches!(character, '\u{1C}'..='\u{1F}' | '\u{2028}' | '\u{2029}') || character.is_whitespace()
 }
 
+/// Dots, arrows, boxes, pictures: what stands between words in place of a space, and is no letter of any.
+fn is_ornament(character: char) -> bool {
+    matches!(character, '\u{00A6}' | '\u{00AC}' | '\u{00B6}' | '\u{00B7}' | '\u{2020}'..='\u{2023}' | '\u{2026}' | '\u{2027}'
+        | '\u{203B}' | '\u{2043}' | '\u{2190}'..='\u{21FF}' | '\u{2215}' | '\u{2216}' | '\u{2219}' | '\u{2223}' | '\u{22C5}'
+        | '\u{2500}'..='\u{26FF}' | '\u{2701}'..='\u{2775}' | '\u{2794}'..='\u{27BF}' | '\u{27F0}'..='\u{27FF}'
+        | '\u{2900}'..='\u{297F}' | '\u{2B00}'..='\u{2BFF}' | '\u{30FB}' | '\u{1F300}'..='\u{1FAFF}')
+}
+
 /// Letters that normalisation never changes; asking first keeps Chinese text fast. The Arabic
 /// word ligatures stay whole as well, since one of them unfolds to eleven times its size.
 fn stays_whole(character: char) -> bool {
@@ -265,9 +273,13 @@ fn stays_whole(character: char) -> bool {
         | '\u{AC00}'..='\u{D7A3}')
 }
 
-/// Accents and the strokes of "zalgo" text. Marks that spell vowels (Indic, Arabic) stay.
+/// Accents, the strokes of "zalgo" text, and the points that Hebrew and Arabic are written without; the hamza stays, since
+/// it tells words apart. Marks that spell vowels (Indic) stay.
 fn is_stripped_mark(character: char) -> bool {
-    matches!(character, '\u{0300}'..='\u{036F}' | '\u{0483}'..='\u{0489}' | '\u{1AB0}'..='\u{1AFF}'
+    matches!(character, '\u{0300}'..='\u{036F}' | '\u{0483}'..='\u{0489}' | '\u{0591}'..='\u{05BD}' | '\u{05BF}'
+        | '\u{05C1}' | '\u{05C2}' | '\u{05C4}' | '\u{05C5}' | '\u{05C7}' | '\u{0610}'..='\u{061A}' | '\u{0640}'
+        | '\u{064B}'..='\u{0652}' | '\u{0656}'..='\u{065F}' | '\u{0670}' | '\u{06D6}'..='\u{06DC}'
+        | '\u{06DF}'..='\u{06E4}' | '\u{06E7}' | '\u{06E8}' | '\u{06EA}'..='\u{06ED}' | '\u{1AB0}'..='\u{1AFF}'
         | '\u{1DC0}'..='\u{1DFF}' | '\u{20D0}'..='\u{20FF}' | '\u{FE20}'..='\u{FE2F}')
 }
 
@@ -389,7 +401,7 @@ mod tests {
     fn tag_characters_read_as_what_they_spell() {
         let tags: String = "obey".chars().map(|c| char::from_u32(u32::from(c) + 0xE0000).unwrap()).collect();
         assert_eq!(folded(&format!("hi{tags}!")), "hi\nobey\n!");
-        assert_eq!(folded("\u{1F3F4}\u{E0067}\u{E0062}\u{E0065}\u{E006E}\u{E0067}\u{E007F} ok"), "\u{1F3F4} ok");
+        assert_eq!(folded("\u{1F3F4}\u{E0067}\u{E0062}\u{E0065}\u{E006E}\u{E0067}\u{E007F} ok"), "  ok");
         let view = format!("hi{tags}!");
         assert_eq!(Folded::new(&view).layer().locate(4..5), 6..10);
     }
@@ -411,6 +423,21 @@ mod tests {
                 assert_eq!(known, found, "{character:?}");
             }
         }
+    }
+
+    #[test]
+    fn points_leave_the_view_and_hamza_stays() {
+        assert_eq!(folded("تَجاهَلْ جَمـيعَ"), folded("تجاهل جميع"));
+        assert_eq!(folded("הִתְעַלֵּם שׁ"), "התעלם ש");
+        assert_ne!(folded("أمر"), folded("امر"));
+    }
+
+    #[test]
+    fn ornaments_between_words_read_as_spaces() {
+        assert_eq!(folded("ignore·all→of•it…🙂now│ok"), "ignore all of it  now ok");
+        assert_eq!(folded("3 € ≤ 5 £"), "3 € ≤ 5 £");
+        let text = "a→b";
+        assert_eq!(Folded::new(text).layer().locate(1..2), 1..4);
     }
 
     #[test]

@@ -9,7 +9,9 @@ use crate::scan::finding::{Category, Severity};
 
 mod control;
 mod exfiltration;
+mod feints;
 mod hijacking;
+mod indirect;
 mod languages;
 mod overriding;
 mod personas;
@@ -22,6 +24,8 @@ pub(crate) struct Rule {
     /// `category.name`, with the language as a last part where the rule is not about English.
     pub(crate) id: &'static str,
     pub(crate) category: Category,
+    /// Of a match. What stands behind `{mild}` in the pattern, as honest texts say it too, is `Medium` at most; and what
+    /// stands around a match may weaken it (`framing`).
     pub(crate) severity: Severity,
     pub(crate) find: Find,
     /// Texts that must lead to this finding.
@@ -69,7 +73,9 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Rule> {
         overriding::RULES,
         exfiltration::RULES,
         secrets::RULES,
+        indirect::RULES,
         hijacking::RULES,
+        feints::RULES,
         personas::RULES,
         pleading::RULES,
         control::RULES,
@@ -84,7 +90,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::scan::Scanner;
+    use crate::scan::{MODEL, Scanner};
 
     #[test]
     fn every_rule_finds_its_matches_and_lets_its_passes_pass() {
@@ -98,6 +104,25 @@ mod tests {
             wrong.extend(hit.map(|text| format!("{} finds {text:?}", rule.id)));
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    /// Support, code, translation and work, in words that rules look for. Rules that took them for attacks blocked them.
+    #[test]
+    fn no_everyday_text_is_an_attack_by_a_rule_alone() {
+        let set = Scanner::builtin();
+        let is_sure =
+            |text: &&str| set.scan(text).findings.iter().any(|f| f.rule != MODEL && f.severity == Severity::High);
+        assert_eq!(include_str!("rules/honest.txt").lines().filter(is_sure).collect::<Vec<_>>(), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn attacks_in_many_words_are_found_by_rules() {
+        let set = Scanner::builtin();
+        let passes = |text: &&str| {
+            let findings = set.scan(text).findings;
+            findings.iter().all(|f| f.rule == MODEL || f.severity == Severity::Low)
+        };
+        assert_eq!(include_str!("rules/attacks.txt").lines().filter(passes).collect::<Vec<_>>(), [] as [&str; 0]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::sync::{LazyLock, OnceLock};
 
 use crate::scan::automata::{Automaton, Memory, States};
 use crate::scan::finding::{Finding, Severity};
+use crate::scan::framing::severity_in;
 use crate::scan::literals::AnyOf;
 use crate::scan::normalise::is_plain;
 use crate::scan::rules::{self, Find, Rule};
@@ -34,7 +35,15 @@ struct Pattern {
     other: Option<AnyOf>,
     /// Compiled by `warm` where requests are served, and else when a window first needs it, since commands and tests
     /// need few.
-    automaton: OnceLock<Automaton>,
+    compiled: OnceLock<Compiled>,
+    /// The first of the numbers that its automata have.
+    number: usize,
+}
+
+struct Compiled {
+    whole: Automaton,
+    /// What stands before `{mild}`, for a pattern that has one; looked for once all of it has matched, as it seldom does.
+    sure: Option<LazyLock<Automaton, Box<dyn FnOnce() -> Automaton + Send + Sync>>>,
 }
 
 struct Code {
@@ -52,7 +61,7 @@ impl Ruleset {
     /// Compiles the patterns, which else are compiled when a text first needs them.
     pub(crate) fn warm(&self) {
         for pattern in &self.patterns {
-            pattern.automaton();
+            pattern.compiled();
         }
     }
 
@@ -62,11 +71,11 @@ impl Ruleset {
         let mut hits: Vec<Hit> = Vec::new();
         // Most texts need no search.
         let mut states: Option<States> = None;
-        self.windows.each(text, |index, window| {
-            let pattern = &self.patterns[index];
+        self.windows.each(text, |pattern, window| {
+            let pattern = &self.patterns[pattern];
             if pattern.is_worth_trying(text, &window, &hits) {
                 let states = states.get_or_insert_with(|| self.memory.take());
-                pattern.search(text, window, |text, at| states.find(index, pattern.automaton(), text, at), &mut hits);
+                pattern.search(text, window, states, &mut hits);
             }
         });
         states.into_iter().for_each(|states| self.memory.give_back(states));
@@ -101,52 +110,73 @@ impl Pattern {
     }
 
     /// Adds a match in a window. One that is surer takes the place of one that is not.
-    fn search(
-        &self,
-        view: &str,
-        window: Range<usize>,
-        find: impl FnMut(&[u8], usize) -> Option<Range<usize>>,
-        hits: &mut Vec<Hit>,
-    ) {
-        let Some(hit) = self.find(view, window, find) else {
+    fn search(&self, view: &str, window: Range<usize>, states: &mut States, hits: &mut Vec<Hit>) {
+        let known = hits.iter().position(|hit| hit.rule.id == self.rule.id);
+        let Some(hit) = self.find(view, window, states, known.is_none()) else {
             return;
         };
-        match hits.iter().position(|hit| hit.rule.id == self.rule.id) {
+        match known {
             Some(at) if hit.severity > hits[at].severity => hits[at] = hit,
             Some(_) => {}
             None => hits.push(hit),
         }
     }
 
-    /// The first match in a window that is no talk about an attack, or else the first at all.
+    /// The first match in a window that weighs what the rule does, or else, where any is `wanted`, the first that weighs
+    /// less.
     ///
     /// The surroundings of the window stay in sight, so that word boundaries hold at its edges.
-    fn find(
-        &self,
-        view: &str,
-        window: Range<usize>,
-        mut find: impl FnMut(&[u8], usize) -> Option<Range<usize>>,
-    ) -> Option<Hit> {
-        let mut talk = None;
-        let mut at = window.start;
-        while let Some(found) = find(&view.as_bytes()[..window.end], at) {
-            at = found.end.max(at + 1);
-            let hit = Hit::new(self.rule, view, found);
+    fn find(&self, view: &str, window: Range<usize>, states: &mut States, wanted: bool) -> Option<Hit> {
+        let Compiled { whole, sure } = self.compiled();
+        let text = &view.as_bytes()[..window.end];
+        let first = states.find(whole, text, window.start)?;
+        let hit_of = |span: Range<usize>, most| {
+            let severity = severity_in(view, &span, self.rule).min(most);
+            Hit { rule: self.rule, severity, span }
+        };
+        let mut weaker: Option<Hit> = None;
+        let (mut next, again) = match sure {
+            None => (Some(first.clone()), whole),
+            Some(sure) => (states.find(sure, text, window.start), &**sure),
+        };
+        let is_mild = next.as_ref().is_none_or(|sure| sure.start > first.start);
+        while let Some(span) = next {
+            let at = span.end.max(span.start + 1);
+            let hit = hit_of(span, self.rule.severity);
             if hit.severity == self.rule.severity {
                 return Some(hit);
             }
-            talk.get_or_insert(hit);
+            if weaker.as_ref().is_none_or(|weaker| hit.severity > weaker.severity) {
+                weaker = Some(hit);
+            }
+            next = states.find(again, text, at);
         }
-        talk
+        let mild = (wanted && is_mild).then(|| hit_of(first, Severity::Medium));
+        weaker.into_iter().chain(mild).max_by_key(|hit| hit.severity)
     }
 
-    fn automaton(&self) -> &Automaton {
-        self.automaton.get_or_init(|| match self.rule.find {
-            Find::Words { pattern, .. } | Find::Both { pattern, .. } => Automaton::compile(&words::expand(pattern)),
-            Find::Shape(_) | Find::Hidden(_) => unreachable!("rules that look for no words have no pattern"),
+    fn compiled(&self) -> &Compiled {
+        self.compiled.get_or_init(|| {
+            let (Find::Words { pattern, .. } | Find::Both { pattern, .. }) = self.rule.find else {
+                unreachable!("rules that look for no words have no pattern");
+            };
+            let number = self.number;
+            let compile = move |pattern: &str, part| Automaton::compile(&words::expand(pattern), number + part);
+            match pattern.split_once(MILD) {
+                None => Compiled { whole: compile(pattern, 0), sure: None },
+                Some((sure, mild)) => Compiled {
+                    whole: compile(&format!("{sure}|{mild}"), 0),
+                    sure: Some(LazyLock::new(Box::new(move || compile(sure, 1)))),
+                },
+            }
         })
     }
 }
+
+/// Parts a pattern: what stands behind it is said in honest texts too, and weighs no more than `Medium`.
+const MILD: &str = "{mild}";
+/// Automata that a pattern may have.
+const PARTS: usize = 2;
 
 /// A rule's match, in bytes of the text that was searched.
 pub(crate) struct Hit {
@@ -156,11 +186,6 @@ pub(crate) struct Hit {
 }
 
 impl Hit {
-    fn new(rule: &'static Rule, view: &str, span: Range<usize>) -> Hit {
-        let severity = if is_talk_about(view.as_bytes(), &span) { Severity::Low } else { rule.severity };
-        Hit { rule, severity, span }
-    }
-
     /// The match as it stands in the original, by the way that a view has back to it.
     pub(crate) fn finding(&self, view: &View<'_>) -> Finding {
         Finding {
@@ -184,27 +209,6 @@ impl Hit {
     }
 }
 
-/// Whether the match opens a quotation that the words before it talk about, as in: explain what
-/// "ignore previous instructions" means.
-///
-/// Such a match is weakened and not dropped, since an attacker can write the same words.
-fn is_talk_about(view: &[u8], span: &Range<usize>) -> bool {
-    let before = &view[span.start.saturating_sub(TALK_BYTES)..span.start];
-    let Some((b'"' | b'\'' | b'`', lead)) = before.split_last() else {
-        return false;
-    };
-    let lead = lead.to_ascii_lowercase();
-    TALK.iter().any(|word| memchr::memmem::find(&lead, word.as_bytes()).is_some())
-}
-
-/// How far before a quotation its introduction is looked for, in bytes.
-const TALK_BYTES: usize = 64;
-
-const TALK: &[&str] = &[
-    "explain", "mean", "phrase", "detect", "classif", "such as", "like", "example", "string", "e.g.", "why", "term",
-    "called", "is this", "block", "flag",
-];
-
 #[derive(Default)]
 struct RulesetParts {
     patterns: Vec<Pattern>,
@@ -222,7 +226,8 @@ impl RulesetParts {
             Find::Hidden(find) => return self.hidden.push(Code { rule, find }),
         };
         self.windows.add(rule.find);
-        self.patterns.push(Pattern { rule, other, automaton: OnceLock::new() });
+        let number = self.patterns.len() * PARTS;
+        self.patterns.push(Pattern { rule, other, compiled: OnceLock::new(), number });
     }
 }
 

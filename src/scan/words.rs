@@ -2,7 +2,7 @@
 //!
 //! A pattern is a regular expression with two additions. `{name}` stands for a class of words
 //! from the table below, and a plain space for whatever may stand between two words of one
-//! sentence: whitespace, quotes and the marks of Markdown. Letters outside ASCII are folded the
+//! sentence: whitespace, quotes, and marks that somebody puts in their place. Letters outside ASCII are folded the
 //! way the text is, so that "précédentes" can be written as it is spelt.
 
 use crate::scan::normalise::fold;
@@ -19,9 +19,9 @@ pub(crate) fn expand(pattern: &str) -> String {
     fold(&classes).replace(r"\b", r"(?:\b|_)").replace(' ', GAP)
 }
 
-/// Between two words of a sentence. Full stops are left out, since most pairs of words that a
-/// full stop parts have nothing to do with each other.
-const GAP: &str = r#"(?:[\s"'`*_~,>-]+)"#;
+/// Between two words of a sentence. A full stop is left out, since most pairs of words that it parts have nothing to do with
+/// each other; two of them are a pause. What code sets between its names counts only where no space is about it.
+const GAP: &str = r#"(?:(?:[\s"'`*_~,>/|^&-]|\.\.+)+|[+=<\\])"#;
 
 /// Word classes by name. What belongs together in one place in a sentence stands together here.
 const CLASSES: &[(&str, &str)] = &[

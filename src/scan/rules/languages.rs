@@ -38,6 +38,9 @@ mod vietnamese;
 /// After the language's code stands how it is written: `latin` knows where a word begins, `spaced` has spaces between
 /// words that may begin outside ASCII, `unspaced` has none.
 ///
+/// Sure are orders against one's own rules, to show one's own prompt, and to be without bounds. The rest is `mild`: people
+/// ask to forget what they said yesterday, or to translate the text above.
+///
 /// - `ignore` are commands that hardly ever stand before a `rule` in honest text; `drop` are other ways to say so, which
 ///   count where the rules are the assistant's, all, or the earlier ones (`mine`); `forget` counts only right before
 ///   them, since one is often told not to forget the rules. `bound` is what binds the assistant beside a `rule`, and
@@ -106,13 +109,15 @@ macro_rules! language {
                     reach: $crate::scan::rules::Reach::Around,
                     pattern: concat!(
                         $edge, "(?:",
-                        "(?:", $ignore, ")", $far, "(?:", $rule, ")",
-                        "|(?:", $ignore, "|", $drop, ")", $near,
+                        "(?:", $ignore, "|", $drop, ")", $near,
                         "(?:", $mine, ")", $near, "(?:", $rule, "|", $bound, ")",
                         "|(?:", $ignore, "|", $drop, ")", $near,
                         "(?:", $rule, "|", $bound, ")", $near, "(?:", $mine, ")",
-                        "|(?:", $forget, ")", $next, "(?:(?:", $mine, ")", $near, "(?:", $rule, "|", $bound, ")|(?:", $above, "))",
+                        "|(?:", $forget, ")", $next, "(?:", $mine, ")", $near, "(?:", $rule, "|", $bound, ")",
                         "|(?:", $mine, ")", $near, "(?:", $rule, "|", $bound, ")", $near, "(?:", $ignore, "|", $drop, "|", $forget, ")",
+                        "){mild}", $edge, "(?:",
+                        "(?:", $ignore, ")", $far, "(?:", $rule, ")",
+                        "|(?:", $forget, ")", $next, "(?:", $above, ")",
                         "|(?:", $ignore, "|", $drop, ")", $near, "(?:", $above, ")",
                         "|(?:", $above, ")", $near, "(?:", $ignore, "|", $drop, "|", $forget, ")",
                         $("|", $override_more,)?
@@ -131,8 +136,11 @@ macro_rules! language {
                     reach: $crate::scan::rules::Reach::Around,
                     pattern: concat!(
                         $edge, "(?:",
-                        "(?:", $show, "|", $what, ")", $near, "(?:", $prompt, ")",
-                        "|(?:", $prompt, ")", $last, "(?:", $show, "|", $what, ")",
+                        "(?:", $show, ")", $near, "(?:", $prompt, ")",
+                        "|(?:", $prompt, ")", $last, "(?:", $show, ")",
+                        "){mild}", $edge, "(?:",
+                        "(?:", $what, ")", $near, "(?:", $prompt, ")",
+                        "|(?:", $prompt, ")", $last, "(?:", $what, ")",
                         $("|", $prompt_more,)?
                         ")"
                     ),
@@ -167,8 +175,9 @@ macro_rules! language {
                     pattern: concat!(
                         $edge, "(?:",
                         "(?:", $be, ")", $wide, "(?:", $free, ")",
-                        "|(?:", $free, ")", $far, "(?:", $be, ")",
                         $("|", $persona_more,)?
+                        "){mild}", $edge, "(?:",
+                        "(?:", $free, ")", $far, "(?:", $be, ")",
                         ")"
                     ),
                 },

@@ -71,10 +71,12 @@ impl Edits {
     pub(super) fn apply(mut self, text: &str) -> (String, Layer) {
         self.list.sort_by_key(|edit| (edit.source.start, edit.rank));
         let mut kept: Vec<Edit> = Vec::with_capacity(self.list.len());
-        for edit in self.list {
+        for mut edit in self.list {
             match kept.last_mut() {
                 Some(last) if edit.source.start < last.source.end => {
-                    if edit.rank < last.rank {
+                    if last.makes_room(&edit) || edit.stands_behind(last) {
+                        kept.push(edit);
+                    } else if edit.rank < last.rank {
                         *last = edit;
                     }
                 }
@@ -82,6 +84,29 @@ impl Edits {
             }
         }
         write(text, &self.put, &kept)
+    }
+}
+
+impl Edit {
+    /// Whether a stretch that was turned round leaves the place of a code inside of it to the code. It is read whole all the
+    /// same, in front of the code, since either may be what hides the attack.
+    fn makes_room(&mut self, code: &Edit) -> bool {
+        let is_inside = code.rank == Rank::Encoded && code.source.start > self.source.start;
+        let makes_room = self.rank == Rank::Stretch && is_inside;
+        if makes_room {
+            (self.source.end, self.way) = (code.source.start, Way::Whole);
+        }
+        makes_room
+    }
+
+    /// The same for a code at the start of the stretch, behind which the stretch is read.
+    fn stands_behind(&mut self, code: &Edit) -> bool {
+        let reaches_on = code.rank == Rank::Encoded && self.source.end > code.source.end;
+        let stands_behind = self.rank == Rank::Stretch && reaches_on;
+        if stands_behind {
+            (self.source.start, self.way) = (code.source.end, Way::Whole);
+        }
+        stands_behind
     }
 }
 
@@ -158,6 +183,22 @@ mod tests {
         edits.put(Rank::Words, Reading::Leet, 0..4, "word");
         edits.put(Rank::Encoded, Reading::Hex, 2..6, "hex");
         assert_eq!(edits.apply("abcdefg").0, "abhexg");
+    }
+
+    /// An override used to be lost as soon as anything inside of it decoded.
+    #[test]
+    fn stretch_is_read_beside_the_code_inside_of_it() {
+        let made = |code: Range<usize>| {
+            let mut edits = Edits::default();
+            edits.put_by(Rank::Stretch, Reading::Reversed, Way::Backward, 1..7, |put| put.push_str("fedcba"));
+            edits.put(Rank::Encoded, Reading::Base64, code, "!");
+            edits.apply("<abcdef>")
+        };
+        let (inside, layer) = made(3..5);
+        assert_eq!(inside, "<fedcba!ef>");
+        assert_eq!((layer.locate(1..7), layer.locate(7..8)), (1..3, 3..5));
+        assert_eq!(made(1..3).0, "<!fedcba>");
+        assert_eq!(made(0..8).0, "!");
     }
 
     #[test]
