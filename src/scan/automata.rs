@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn states_are_held_to_their_budget_and_matches_stay_the_same() {
         let automata: Vec<Automaton> =
-            (0..40).map(|number| Automaton::compile(r"[ab]*a[ab]{12}[cd][ab]{3}", number)).collect();
+            (0..80).map(|number| Automaton::compile(r"[ab]*a[ab]{12}[cd][ab]{3}", number)).collect();
         let mut states = States::default();
         let mut random = 1_u64;
         let mut text = Vec::new();
