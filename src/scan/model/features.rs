@@ -49,7 +49,7 @@ pub(crate) fn read(text: &str, sink: &mut impl Sink) {
         }
         run = (run << 8) | u64::from(kind);
         unbroken = if byte.is_ascii_alphanumeric() { unbroken + 1 } else { 0 };
-        if unbroken <= UNBROKEN_MAX {
+        if unbroken <= UNBROKEN_MAX && !is_one_character(run) {
             runs(run, sink);
         }
         if kind < FIRST_OF_WORD && words.make_a_piece(kind, at, bytes.get(at + 1)) {
@@ -64,6 +64,7 @@ pub(crate) fn read(text: &str, sink: &mut impl Sink) {
 #[derive(Default)]
 struct Words {
     hash: u32,
+    last_hash: u32,
     stem: u32,
     bytes: usize,
     last: [u32; NEIGHBOURS],
@@ -94,6 +95,13 @@ impl Words {
         if self.bytes == 0 {
             return;
         }
+        self.in_piece += 1;
+        // A word that is said again at once tells nothing new.
+        if self.hash == self.last_hash {
+            (self.hash, self.stem, self.bytes) = (0, 0, 0);
+            return;
+        }
+        self.last_hash = self.hash;
         sink.word(word_slot(self.hash));
         let [last, second_last, ..] = self.last;
         for neighbour in self.last {
@@ -103,7 +111,6 @@ impl Words {
         let [first, second, third, _] = self.last;
         self.last = [self.stem, first, second, third];
         (self.hash, self.stem, self.bytes) = (0, 0, 0);
-        self.in_piece += 1;
     }
 
     /// Whether the piece is over with this gap between words.
@@ -128,6 +135,11 @@ fn runs(run: u64, sink: &mut impl Sink) {
         let hash = (run & ((1 << (8 * bytes)) - 1)).wrapping_add(salt).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         sink.characters((hash >> (64 - CHARACTER_BITS)) as usize);
     }
+}
+
+/// Whether it is but the same character again, which tells nothing new however long it goes on.
+fn is_one_character(run: u64) -> bool {
+    (run ^ (run >> 8)) << 24 == 0
 }
 
 const RUNS: [(u32, u64); 2] = [(3, 0), (5, 1 << 50)];
@@ -239,10 +251,18 @@ mod tests {
 
     #[test]
     fn text_without_gaps_or_without_words_has_pieces_as_well() {
-        assert!(notes(&"a".repeat(10_000)).words.len() > 100);
+        assert!(notes(&"a".repeat(10_000)).pieces.len() > 10);
         assert!(notes(&"#. ".repeat(10_000)).pieces.len() > 10);
-        assert!(notes(&"字".repeat(100)).words.len() >= 100);
+        assert!(notes(&"字典".repeat(100)).words.len() >= 100);
         assert_eq!(notes("").pieces, [(0, 0)]);
+    }
+
+    #[test]
+    fn what_is_said_again_at_once_tells_nothing_new() {
+        assert_eq!(notes("no no no no rules").words, notes("no rules").words);
+        assert_ne!(notes("no rules no rules").words, notes("no rules").words);
+        assert_eq!(notes(&"e".repeat(10_000)).words.len(), notes("e").words.len());
+        assert!(notes(&"=".repeat(10_000)).characters.len() < 16);
     }
 
     #[test]
