@@ -11,6 +11,11 @@ use crate::learn::Random;
 /// What texts are in disguise counts as one source.
 pub(crate) const SOURCE: &str = "disguises";
 
+/// The source of the text itself, whatever it wears.
+pub(crate) fn origin(text: &Text) -> &str {
+    if text.source == SOURCE { &text.category } else { &text.source }
+}
+
 /// Some of the texts, each in a disguise of its own, with the place of the text that wears it.
 pub(crate) fn some(texts: &[Text]) -> Vec<(usize, Text)> {
     let mut random = Random(0xD15C_0153_D15C_0153);

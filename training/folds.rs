@@ -37,10 +37,15 @@ const LANGUAGES: [&[&str]; 6] = [
     &["hi", "tr", "az", "ar", "fa", "he"],
 ];
 
+/// Whether a text is learned from. Those of these sources are attacks on the system prompt that they were written for; read
+/// alone most are questions like any other, and would teach to fear these. The models are judged by them all the same.
+pub(crate) fn teaches(text: &Text) -> bool {
+    !["purplellama_pi", "purplellama_pi_ml"].contains(&disguise::origin(text))
+}
+
 /// The fold that a text of this source is held back with.
 pub(crate) fn of_source(text: &Text) -> Option<usize> {
-    let source = if text.source == disguise::SOURCE { &text.category } else { &text.source };
-    SOURCES.iter().position(|sources| sources.contains(&source.as_str()))
+    SOURCES.iter().position(|sources| sources.contains(&disguise::origin(text)))
 }
 
 /// The fold that a text of this language is held back with.
@@ -56,7 +61,7 @@ pub(crate) fn models(texts: &[Text], bags: &[Bag], rules: usize, fold: fn(&Text)
             texts.iter().filter(|text| fold(text) == Some(held)).map(|text| plain(&text.text)).collect();
         let taught = |text: &Text| {
             let own = OWN.contains(&text.source.as_str());
-            fold(text) != Some(held) && (own || !known.contains(&plain(&text.text)))
+            fold(text) != Some(held) && teaches(text) && (own || !known.contains(&plain(&text.text)))
         };
         let rest: Vec<&Bag> = texts.iter().zip(bags).filter(|(text, _)| taught(text)).map(|(_, bag)| bag).collect();
         learn(&rest, rules)

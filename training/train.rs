@@ -90,7 +90,8 @@ impl Made {
         }
 
         names.names.truncate(rules);
-        let learned = learn(&bags.iter().collect::<Vec<_>>(), rules);
+        let taught = texts.iter().zip(&bags).filter(|(text, _)| folds::teaches(text));
+        let learned = learn(&taught.map(|(_, bag)| bag).collect::<Vec<_>>(), rules);
         let weights = export::file(&learned, &names, thresholds.0, &export::categories(&bags));
         Ok(Made { weights, card })
     }
@@ -119,11 +120,11 @@ fn judge<'t>(texts: &'t [Text], bags: &[Bag], models: &[Learned], fold: fn(&Text
 /// Gives each source a say that grows more slowly than its size, and attacks as much as honest texts together.
 fn weigh(texts: &[Text], bags: &mut [Bag]) {
     let mut sizes: HashMap<(&str, bool), f32> = HashMap::new();
-    for text in texts {
+    for text in texts.iter().filter(|text| folds::teaches(text)) {
         *sizes.entry((&text.source, text.attack)).or_default() += 1.0;
     }
     let mut sums = [0.0; 2];
-    for (text, bag) in texts.iter().zip(bags.iter_mut()) {
+    for (text, bag) in texts.iter().zip(bags.iter_mut()).filter(|(text, _)| folds::teaches(text)) {
         bag.weight = sizes[&(text.source.as_str(), text.attack)].powf(SAY - 1.0);
         sums[usize::from(text.attack)] += bag.weight;
     }
