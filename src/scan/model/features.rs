@@ -16,7 +16,7 @@ pub(crate) trait Sink {
     fn piece(&mut self, size: usize, end: usize);
 }
 
-pub(crate) const WORD_BITS: u32 = 16;
+pub(crate) const WORD_BITS: u32 = 17;
 pub(crate) const CHARACTER_BITS: u32 = 15;
 
 /// Slots of the table of words.
