@@ -64,12 +64,41 @@ pub(crate) fn read(text: &str, sink: &mut impl Sink) {
 #[derive(Default)]
 struct Words {
     hash: u32,
-    last_hash: u32,
     stem: u32,
     bytes: usize,
     last: [u32; NEIGHBOURS],
     in_piece: usize,
     piece_start: usize,
+    said: Said,
+}
+
+/// What was said lately. Said again so soon it tells nothing new, and repeats of anything would add up to an attack.
+struct Said {
+    /// By the slot's last bits: the slot, and when it was handed over.
+    slots: [(u32, u32); SAID],
+    now: u32,
+}
+
+const SAID: usize = 256;
+/// Slots of some twenty words, which are as many as the shorter segment has.
+const LATELY: u32 = 128;
+
+impl Default for Said {
+    fn default() -> Said {
+        Said { slots: [(u32::MAX, 0); SAID], now: 0 }
+    }
+}
+
+impl Said {
+    fn hand(&mut self, slot: usize, sink: &mut impl Sink) {
+        self.now = self.now.wrapping_add(1);
+        let (known, then) = &mut self.slots[slot % SAID];
+        let again = *known == slot as u32 && self.now.wrapping_sub(*then) < LATELY;
+        (*known, *then) = (slot as u32, self.now);
+        if !again {
+            sink.word(slot);
+        }
+    }
 }
 
 /// Words before a word that it makes a pair with, near or far alike: "reveal your prompt", "reveal to me the prompt".
@@ -96,18 +125,15 @@ impl Words {
             return;
         }
         self.in_piece += 1;
-        // A word that is said again at once tells nothing new.
-        if self.hash == self.last_hash {
-            (self.hash, self.stem, self.bytes) = (0, 0, 0);
-            return;
-        }
-        self.last_hash = self.hash;
-        sink.word(word_slot(self.hash));
+        self.said.hand(word_slot(self.hash), sink);
         let [last, second_last, ..] = self.last;
         for neighbour in self.last {
-            sink.word(word_slot(self.stem ^ neighbour.wrapping_mul(0x85EB_CA77)));
+            let pair = word_slot(self.stem ^ neighbour.wrapping_mul(0x85EB_CA77));
+            // How a text begins says much, and is told for each neighbour that is not there.
+            if neighbour == 0 { sink.word(pair) } else { self.said.hand(pair, sink) }
         }
-        sink.word(word_slot(self.stem ^ last.wrapping_mul(0x9E37_79B1) ^ second_last.wrapping_mul(0xC2B2_AE3D)));
+        let three = self.stem ^ last.wrapping_mul(0x9E37_79B1) ^ second_last.wrapping_mul(0xC2B2_AE3D);
+        self.said.hand(word_slot(three), sink);
         let [first, second, third, _] = self.last;
         self.last = [self.stem, first, second, third];
         (self.hash, self.stem, self.bytes) = (0, 0, 0);
@@ -251,18 +277,21 @@ mod tests {
 
     #[test]
     fn text_without_gaps_or_without_words_has_pieces_as_well() {
-        assert!(notes(&"a".repeat(10_000)).pieces.len() > 10);
+        let letters = (0..10_000_u32).map(|number| char::from(b'a' + (number * number / 7 % 26) as u8));
+        assert!(notes(&letters.collect::<String>()).words.len() > 100);
         assert!(notes(&"#. ".repeat(10_000)).pieces.len() > 10);
-        assert!(notes(&"字典".repeat(100)).words.len() >= 100);
+        assert!(notes(&('一'..'龥').take(100).collect::<String>()).words.len() >= 100);
         assert_eq!(notes("").pieces, [(0, 0)]);
     }
 
     #[test]
     fn what_is_said_again_at_once_tells_nothing_new() {
-        assert_eq!(notes("no no no no rules").words, notes("no rules").words);
-        assert_ne!(notes("no rules no rules").words, notes("no rules").words);
-        assert_eq!(notes(&"e".repeat(10_000)).words.len(), notes("e").words.len());
+        let said = |text: &str| notes(text).words.len();
+        assert_eq!(said(&"It rained. ".repeat(1000)), said(&"It rained. ".repeat(10)));
+        assert!(said(&"e".repeat(10_000)) < 20);
         assert!(notes(&"=".repeat(10_000)).characters.len() < 16);
+        let page = |number: usize| (0..60).map(|word| format!("w{} ", "x".repeat(word + number))).collect::<String>();
+        assert_eq!(said(&(page(0) + "cat " + &page(0))), said(&page(0)) * 2 + 6 + said("cat"), "far apart it does");
     }
 
     #[test]
