@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-use wardgate::scan::{CHARACTERS, Category, Reader, WORDS};
+use wardgate::scan::{BALLAST, CHARACTERS, Category, Reader, WORDS};
 
 /// A text as segments of slots, those of all its views together.
 pub(crate) struct Bag {
@@ -210,7 +210,7 @@ fn move_by(weights: &mut [f32], slots: &[u32], push: f32, rate: f32) {
 }
 
 fn evened(count: usize) -> f32 {
-    1.0 / (count.max(1) as f32).sqrt()
+    1.0 / ((count + BALLAST) as f32).sqrt()
 }
 
 /// The same numbers in every run.

@@ -37,7 +37,7 @@ mod words;
 pub use crate::scan::finding::{Category, Finding, Severity};
 pub use crate::scan::inspect::Scan;
 pub use crate::scan::lesson::{Lesson, Lessons, Piece, Reader, RuleHit};
-pub use crate::scan::model::features::{CHARACTERS, WORDS};
+pub use crate::scan::model::features::{BALLAST, CHARACTERS, WORDS};
 pub use crate::scan::model::weights::{CATEGORY_SLOTS, CATEGORY_WORDS, Table, Weights};
 pub use crate::scan::model::{Level, Parts, Score};
 pub use crate::scan::passages::joints;

@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 use crate::scan::finding::Category;
-use crate::scan::model::features::{Sink, read};
+use crate::scan::model::features::{BALLAST, Sink, read};
 use crate::scan::model::segments::segments;
 use crate::scan::model::weights::{CATEGORY_WORDS, Weights};
 use crate::scan::ruleset::Hit;
@@ -119,7 +119,7 @@ impl Model {
     fn parts(&self, before: &[Sum], segment: &Range<usize>) -> Parts {
         let (start, end) = (&before[segment.start], &before[segment.end]);
         // As in a vector of length one, so that long segments are not heavier for being long.
-        let evened = |sum: i64, count: usize| sum as f32 / (count.max(1) as f32).sqrt();
+        let evened = |sum: i64, count: usize| sum as f32 / ((count + BALLAST) as f32).sqrt();
         Parts {
             words: evened(end.words - start.words, end.word_count - start.word_count) * self.weights.words.scale,
             characters: evened(end.characters - start.characters, end.character_count - start.character_count)
