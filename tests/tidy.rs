@@ -99,7 +99,7 @@ fn what_belongs_to_one_room_stays_in_it() {
         ("deadpool", &["store"]),
         // A certificate's digest binds the login to its channel.
         ("x509_parser", &["auth", "store"]),
-        ("regex::", &["scan"]),
+        ("regex_automata::", &["scan"]),
         ("saphyr_parser", &["config"]),
         ("clap", &["cli", "main"]),
         ("axum", &["admin"]),
