@@ -123,13 +123,14 @@ fn weigh(texts: &[Text], bags: &mut [Bag]) {
     for text in texts.iter().filter(|text| folds::teaches(text)) {
         *sizes.entry((&text.source, text.attack)).or_default() += 1.0;
     }
+    let taught = sizes.values().sum::<f32>();
     let mut sums = [0.0; 2];
     for (text, bag) in texts.iter().zip(bags.iter_mut()).filter(|(text, _)| folds::teaches(text)) {
         bag.weight = sizes[&(text.source.as_str(), text.attack)].powf(SAY - 1.0);
         sums[usize::from(text.attack)] += bag.weight;
     }
     for bag in bags.iter_mut() {
-        bag.weight *= texts.len() as f32 / 2.0 / sums[usize::from(bag.attack)];
+        bag.weight *= taught / 2.0 / sums[usize::from(bag.attack)];
     }
 }
 

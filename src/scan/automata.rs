@@ -78,8 +78,9 @@ impl States {
         let known = self.of[automaton.number].get_or_insert_with(new);
         known.age = self.age;
         let found = automaton.find(&mut known.cache, text, start);
-        let bytes = known.cache.memory_usage();
-        self.bytes += bytes.saturating_sub(known.bytes);
+        // One that was cleared as it ran had been as large.
+        let bytes = known.cache.memory_usage().max(known.bytes);
+        self.bytes += bytes - known.bytes;
         known.bytes = bytes;
         found
     }

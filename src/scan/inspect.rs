@@ -76,7 +76,7 @@ impl Scan {
     fn bytes(&self, permit: &Permit, prompt: &Prompt) -> usize {
         let terms = Terms::new(&self.inspector.config, permit);
         let looked_at = prompt.texts().iter().filter(|text| terms.looks_at(text.source));
-        looked_at.map(|text| text.literal.len()).sum()
+        cost(looked_at.map(|text| text.literal.len()))
     }
 
     /// Why a text of the user's counts, by the config alone; for those who ask before they send it.

@@ -1,7 +1,7 @@
 //! The compiled rules, and the walk of a text through them.
 //!
 //! The literals of a rule open windows in a view, and only inside them does its regular expression run. Each rule reads
-//! each byte at most once, and the engine of the `regex` crate is linear, so the whole scan is.
+//! each byte a few times at most, and its automata are linear, so the whole scan is.
 
 use std::ops::Range;
 use std::sync::{LazyLock, OnceLock};
@@ -112,7 +112,8 @@ impl Pattern {
     /// Adds a match in a window. One that is surer takes the place of one that is not.
     fn search(&self, view: &str, window: Range<usize>, states: &mut States, hits: &mut Vec<Hit>) {
         let known = hits.iter().position(|hit| hit.rule.id == self.rule.id);
-        let Some(hit) = self.find(view, window, states, known.is_none()) else {
+        let Some(hit) = self.find(view, window, states, known.is_none_or(|at| hits[at].severity < Severity::Medium))
+        else {
             return;
         };
         match known {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use http::HeaderValue;
 use memchr::memmem;
@@ -28,6 +29,7 @@ pub struct Reason {
 /// Why a text counts as an attack: findings of the categories that are looked for, where the text's score is as high as
 /// their level asks. What honest text often has is no reason by itself.
 pub(super) fn judge(scanner: &Scanner, terms: &Terms<'_>, source: Source, text: &str) -> Vec<Reason> {
+    let original = text;
     let (report, text) = read(scanner, terms, text);
     let model_decides = !terms.allows(MODEL);
     if model_decides && report.score < scanner.threshold(Level::Sensitive) {
@@ -43,9 +45,12 @@ pub(super) fn judge(scanner: &Scanner, terms: &Terms<'_>, source: Source, text: 
         let category = weak.unwrap_or(Category::Override);
         let (severity, span) = (Severity::High, 0..text.len());
         found.push(with_its_score(Finding { rule: MODEL, category, severity, span, reading: Reading::Folded }));
-    } else if model_decides && terms.tells_categories_apart(source) {
+    } else if model_decides
+        && terms.tells_categories_apart(source)
+        && found.iter().all(|(finding, _)| finding.rule != MODEL)
+    {
         // What rules found may be of a category that matters less than that of the words.
-        found.extend(scanner.scan_words(&text).filter(|_| found.iter().all(|(finding, _)| finding.rule != MODEL)));
+        found.extend(scanner.scan_words(&text));
     }
     let reaches = |finding: &Finding, score: Score, level: Level| match (model_decides, level) {
         (true, _) => score >= scanner.threshold(level),
@@ -58,6 +63,10 @@ pub(super) fn judge(scanner: &Scanner, terms: &Terms<'_>, source: Source, text: 
         }
         let (mode, level) = terms.of(source, finding.category);
         let reached = Level::ALL.into_iter().find(|level| reaches(&finding, score, *level))?;
+        // What was blanked may have had longer characters.
+        let whole =
+            |span: &Range<usize>| original.floor_char_boundary(span.start)..original.ceil_char_boundary(span.end);
+        let finding = Finding { span: whole(&finding.span), ..finding };
         (reached <= level).then_some(Reason { finding, mode, level, score: score.0, reached })
     };
     found.into_iter().filter_map(counts).collect()

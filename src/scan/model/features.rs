@@ -1,6 +1,6 @@
 //! What of a view the model looks at: words with their neighbours, and runs of characters, each as a slot of a table.
 //!
-//! One pass over the text, case folded on the way, nothing kept and nothing allocated. The trainer walks the same way,
+//! One pass over the text, case folded on the way, nothing kept but what was said lately, and nothing allocated. The trainer walks the same way,
 //! with a sink of its own, so that what was learned is what is looked up.
 
 /// Takes what a text consists of, in its order.
@@ -26,7 +26,7 @@ pub const WORDS: usize = 1 << WORD_BITS;
 pub const CHARACTERS: usize = 1 << CHARACTER_BITS;
 
 /// A segment weighs as if it had so many slots more that weigh nothing: a few words are no ground to be sure.
-pub const BALLAST: usize = 16;
+pub const BALLAST: usize = 64;
 
 /// Walks through the text once.
 pub(crate) fn read(text: &str, sink: &mut impl Sink) {
