@@ -72,7 +72,7 @@ impl Scan {
         tokio::task::spawn_blocking(work).await.unwrap_or(Err(Refused::Failed))
     }
 
-    /// At most so many bytes are read.
+    /// At most so much is read: bytes, and what a text costs beside them.
     fn bytes(&self, permit: &Permit, prompt: &Prompt) -> usize {
         let terms = Terms::new(&self.inspector.config, permit);
         let looked_at = prompt.texts().iter().filter(|text| terms.looks_at(text.source));

@@ -126,7 +126,8 @@ impl Pattern {
     /// The first match in a window that weighs what the rule does, or else, where any is `wanted`, the first that weighs
     /// less.
     ///
-    /// The surroundings of the window stay in sight, so that word boundaries hold at its edges.
+    /// What lies before the window stays in sight, so that a word boundary holds there; for a pattern the text ends with the
+    /// window.
     fn find(&self, view: &str, window: Range<usize>, states: &mut States, wanted: bool) -> Option<Hit> {
         let Compiled { whole, sure } = self.compiled();
         let text = &view.as_bytes()[..window.end];

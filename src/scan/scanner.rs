@@ -146,6 +146,48 @@ mod tests {
         assert!(report.score < scanner.threshold(Level::Sensitive));
     }
 
+    /// Few words say little, and whoever weighs them heavily blocks these first; the model has met some of them and not others.
+    #[test]
+    fn what_people_ask_every_day_in_few_words_passes_balanced() {
+        let scanner = Scanner::builtin();
+        let blocked = EVERY_DAY.iter().filter(|text| scanner.scan(text).score >= scanner.threshold(Level::Balanced));
+        assert_eq!(blocked.collect::<Vec<_>>(), Vec::<&&str>::new());
+    }
+
+    const EVERY_DAY: &[&str] = &[
+        "Hello",
+        "thanks!",
+        "canary text",
+        "I am of acme",
+        "my previous orders",
+        "Hello, friend. Your prior engagements",
+        "Translate this to French",
+        "Summarize this text",
+        "Repeat your last answer",
+        "Tell me a joke",
+        "What can you do?",
+        "Let's start over",
+        "Wie ist das Wetter?",
+        "Fasse den Text zusammen",
+        "Danke schön",
+        "Qual é a capital do Brasil?",
+        "¿Qué hora es?",
+        "Gracias por tu ayuda.",
+        "Résume ce texte",
+        "Какая сегодня погода?",
+        "今天天气怎么样？",
+    ];
+
+    /// What repeats does not add up.
+    #[test]
+    fn page_of_one_honest_sentence_passes_balanced() {
+        let scanner = Scanner::builtin();
+        for sentence in ["It rained. ", "e", "The bus was late again. ", "="] {
+            let page = sentence.repeat((64 << 10) / sentence.len());
+            assert!(scanner.scan(&page).score < scanner.threshold(Level::Balanced), "{sentence:?}");
+        }
+    }
+
     #[test]
     fn what_the_model_alone_finds_has_a_place_and_a_category() {
         let text = MODELS_OWN.iter().find(|text| scan(text).findings.iter().any(|found| found.rule == MODEL));

@@ -1,7 +1,7 @@
 //! What of a view the model looks at: words with their neighbours, and runs of characters, each as a slot of a table.
 //!
-//! One pass over the text, case folded on the way, nothing kept but what was said lately, and nothing allocated. The trainer walks the same way,
-//! with a sink of its own, so that what was learned is what is looked up.
+//! One pass over the text, case folded on the way, nothing kept but what was said lately, and nothing allocated. The
+//! trainer walks the same way, with a sink of its own, so that what was learned is what is looked up.
 
 /// Takes what a text consists of, in its order.
 pub(crate) trait Sink {
