@@ -172,8 +172,14 @@ mod tests {
             }
         }
         let sink = LogSink::to(Blocked);
+        let line = |buffer: &mut Vec<u8>| buffer.extend_from_slice(&[b'.'; 300]);
+        sink.push(line);
+        // The writer takes what is there, and is stuck with it from here on.
+        while !sink.0.lock().writing {
+            std::thread::yield_now();
+        }
         for _ in 0..40_000 {
-            sink.push(|buffer| buffer.extend_from_slice(&[b'.'; 300]));
+            sink.push(line);
         }
         assert!(sink.0.dropped.load(Ordering::Relaxed) > 0);
         assert!(sink.0.lock().lines.len() < BUFFER_BYTES_MAX + 4096);

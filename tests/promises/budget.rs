@@ -186,13 +186,13 @@ async fn spans(gate: &Gate, model: &str, attempts: &'static str) -> Vec<Duration
 async fn nobody_waits_past_the_deadline_for_another_attempt() {
     let primary = provider("primary").await;
     let gate = gate().upstream(&primary).tenant("acme").config(
-        "failover: { backoff: { min: 60s, max: 60s }, deadline: 300ms }\nmodels: [{ name: gpt-4o, targets: [{ upstream: primary, model: a }, { upstream: primary, model: b }] }]",
+        "failover: { backoff: { min: 24h, max: 24h }, deadline: 1s }\nmodels: [{ name: gpt-4o, targets: [{ upstream: primary, model: a }, { upstream: primary, model: b }] }]",
     );
     let gate = gate.start().await;
     primary.set_faults(faults(r#"{"status":500}"#));
     let began = Instant::now();
     assert_eq!(gate.chat("Hi").send().await.status, 500, "what the first said is the answer");
-    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
 }
 
 /// Twelve of them would have spent the ten retries that there are.
@@ -201,7 +201,7 @@ async fn attempt_that_the_deadline_forestalls_costs_nothing() {
     let (primary, secondary) = (provider("primary").await, provider("secondary").await);
     let gate = gate().upstream(&primary).upstream(&secondary).tenant("acme").config(
         "
-failover: { backoff: { min: 60s, max: 60s }, deadline: 600ms, retry_budget: { ratio: 0, per_second_min: 1 }, breaker: { failures: 1000, failure_ratio: 1, requests_min: 100000 } }
+failover: { backoff: { min: 24h, max: 24h }, deadline: 2s, retry_budget: { ratio: 0, per_second_min: 1 }, breaker: { failures: 1000, failure_ratio: 1, requests_min: 100000 } }
 models:
   - { name: gpt-4o, targets: [{ upstream: primary, model: a }, { upstream: primary, model: b }] }
   - { name: other, targets: [{ upstream: primary }, { upstream: secondary }] }
