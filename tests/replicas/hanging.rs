@@ -148,7 +148,7 @@ async fn r21_gate_starts_before_a_silent_database_and_serves_soon_after_it_speak
     let begun = Instant::now();
     let gate = site.serve().await;
     println!("r21: before a silent database it listens after {:?}", begun.elapsed());
-    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(25), "{:?}", begun.elapsed());
     assert!(!gate.is_ready().await);
     assert_eq!(gate.me(&key).await.status, 503);
     relay.resume();
