@@ -29,18 +29,23 @@ struct Row {
 }
 
 /// What the trainer makes and what people wrote for it, beside this program.
-pub(crate) const OWN: [&str; 2] = ["languages", "families"];
+pub(crate) const OWN: [&str; 2] = ["written", "families"];
 
 /// Everything to learn from: the set in `data`, and the repository's own texts in `training`.
 pub(crate) fn all(data: &Path, training: &Path) -> io::Result<Vec<Text>> {
     let mut texts = rows(&data.join("dev.jsonl.gz"))?;
-    let [languages, families] = OWN;
-    texts.extend(lines(&training.join(languages), languages)?);
+    let [written, families] = OWN;
+    texts.extend(lines(&training.join(written), written)?);
     for (attack, lang, grammar) in named(&training.join(families))? {
         let filled = families::filled(&grammar, TIMES);
         texts.extend(filled.into_iter().map(|text| own(text, attack, families, &lang)));
     }
     Ok(texts)
+}
+
+/// Texts that nothing is learned from, written without sight of the others and of the rules.
+pub(crate) fn blind(training: &Path) -> io::Result<Vec<Text>> {
+    lines(&training.join("blind"), "blind")
 }
 
 /// How often each sentence of a family is filled.

@@ -89,9 +89,21 @@ impl Made {
             card += &report::by(&judged, thresholds, "transformation", |text| Some(text.category.clone()));
         }
 
-        names.names.truncate(rules);
         let taught = texts.iter().zip(&bags).filter(|(text, _)| folds::teaches(text));
         let learned = learn(&taught.map(|(_, bag)| bag).collect::<Vec<_>>(), rules);
+
+        let blind = data::blind(training)?;
+        let blind_bags = read(&reader, &mut names, &blind);
+        let mut model = learned.clone();
+        model.rules.resize(names.names.len(), 0.0);
+        let judged = judge(&blind, &blind_bags, &[model], |_| Some(0));
+        card += BLIND;
+        card += &report::by(&judged, thresholds, "language", |text| {
+            let kind = if text.attack { "attacks" } else { "honest" };
+            Some(format!("{kind}: {}", if text.lang == "en" { "English" } else { "28 others" }))
+        });
+
+        names.names.truncate(rules);
         let weights = export::file(&learned, &names, thresholds.0, &export::categories(&bags));
         Ok(Made { weights, card })
     }
@@ -104,6 +116,9 @@ const LANGUAGES: &str =
 const EVASIONS: &str =
     "\n## Attacks in disguise\n\nRecall by what was done to them; `none` is the attack as it was.\n\n";
 const EVADING_NOTHING: &str = "\n## Honest texts in the same disguise\n\nFalse positives by what was done to them.\n\n";
+
+const BLIND: &str = "\n## Texts written blind\n\nWritten without sight of the rules and of the other texts, and judged by the model that \
+    ships. Nothing is learned from them.\n\n";
 
 fn read(reader: &Reader, names: &mut RuleNames, texts: &[Text]) -> Vec<Bag> {
     texts.iter().map(|text| Bag::read(reader, names, &text.text, text.attack)).collect()

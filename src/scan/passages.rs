@@ -61,8 +61,8 @@ impl<'p> Passage<'p> {
     }
 
     fn part(&self, bytes: &Range<usize>) -> Passage<'p> {
-        let end = self.text.floor_char_boundary(bytes.end);
-        let start = self.text.ceil_char_boundary(bytes.start).min(end);
+        let end = word_start(&self.text, bytes.end);
+        let start = word_start(&self.text, bytes.start).min(end);
         let text = match &self.text {
             Cow::Borrowed(text) => Cow::Borrowed(&text[start..end]),
             Cow::Owned(text) => Cow::Owned(text[start..end].to_owned()),
@@ -70,6 +70,20 @@ impl<'p> Passage<'p> {
         Passage { start, whole: start == 0 && end == self.text.len(), text, ..*self }
     }
 }
+
+/// Where the word at a byte begins, since half a word is one that nobody wrote. What is too long for a word is cut through.
+fn word_start(text: &str, at: usize) -> usize {
+    let at = text.floor_char_boundary(at);
+    let near = text.floor_char_boundary(at.saturating_sub(WORD_BYTES_MAX));
+    let gap = text[near..at].char_indices().rfind(|(_, character)| character.is_whitespace());
+    match gap {
+        Some((gap, character)) if at < text.len() => near + gap + character.len_utf8(),
+        None if near == 0 && at < text.len() => 0,
+        _ => at,
+    }
+}
+
+const WORD_BYTES_MAX: usize = 48;
 
 /// As much of the passages as the budget allows; `None` where that is all of them.
 pub(super) fn sampled<'p>(
@@ -183,8 +197,8 @@ impl Joint {
             if index > 0 {
                 joint.text.push_str(between);
             }
-            let head = text.floor_char_boundary(SEAM_BYTES);
-            let tail = text.ceil_char_boundary(text.len().saturating_sub(SEAM_BYTES));
+            let head = word_start(text, SEAM_BYTES);
+            let tail = word_start(text, text.len().saturating_sub(SEAM_BYTES));
             if tail <= head {
                 joint.push(index, text, 0);
             } else {
@@ -259,6 +273,14 @@ mod tests {
         let lengths = [4 << 20];
         assert_eq!(sample(&lengths, 64 << 10, 7), sample(&lengths, 64 << 10, 7));
         assert_ne!(sample(&lengths, 64 << 10, 7), sample(&lengths, 64 << 10, 8));
+    }
+
+    #[test]
+    fn cut_goes_through_no_word() {
+        let text = "It rained. Häuser";
+        assert_eq!([0, 2, 3, 6, 13, 17, 99].map(|at| word_start(text, at)), [0, 0, 3, 3, 11, 11, 18]);
+        let long = "e".repeat(200);
+        assert_eq!(word_start(&long, 150), 150);
     }
 
     #[test]

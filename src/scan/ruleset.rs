@@ -79,6 +79,10 @@ impl Ruleset {
             }
         });
         states.into_iter().for_each(|states| self.memory.give_back(states));
+        if view.reading() == Reading::Glossed {
+            // Words put for words have lost their grammar, and with it what makes a rule sure.
+            hits.iter_mut().for_each(|hit| hit.severity = hit.severity.min(Severity::Medium));
+        }
         hits
     }
 

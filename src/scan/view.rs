@@ -2,12 +2,13 @@
 //!
 //! Every text is read folded. A walk over that view tells whether anything is to be undone; if so, all of it is undone in
 //! one further view, so that hiding one thing in many ways makes no more views. Letters that no one sees, tag characters,
-//! are read in place by the fold.
+//! are read in place by the fold. What is of another language is read once more with its words in English.
 
 mod edits;
 mod encoded;
 mod entities;
 mod escapes;
+mod glossary;
 mod layer;
 mod leet;
 mod long;
@@ -29,6 +30,7 @@ use std::sync::LazyLock;
 use memchr::memmem;
 
 use crate::scan::normalise::{self, Folded};
+use crate::scan::view::edits::CUT;
 use crate::scan::view::restore::restore;
 
 pub(crate) use crate::scan::view::layer::{Layer, Way};
@@ -56,6 +58,8 @@ pub enum Reading {
     Scrambled,
     Reversed,
     Rot13,
+    /// Words of another language in English, or some of them.
+    Glossed,
 }
 
 impl Reading {
@@ -73,6 +77,7 @@ impl Reading {
             Reading::Scrambled => "scrambled",
             Reading::Reversed => "reversed",
             Reading::Rot13 => "rot13",
+            Reading::Glossed => "glossed",
         }
     }
 }
@@ -91,6 +96,13 @@ pub(crate) struct View<'t> {
 impl<'t> View<'t> {
     fn new(reading: Reading, original: &'t str, text: Cow<'t, str>, layers: Vec<Layer>) -> View<'t> {
         View { reading, original, text, layers, fold: OnceCell::new() }
+    }
+
+    /// The view with what is of another language in English.
+    fn glossed(&self) -> Option<View<'t>> {
+        let (text, layer) = glossary::gloss(&self.text)?;
+        let layers = self.layers.iter().cloned().chain([layer]).collect();
+        Some(View::new(Reading::Glossed, self.original, Cow::Owned(text), layers))
     }
 
     /// ASCII letters keep their case, since rules and model pass over it; all others are lower-case.
@@ -113,6 +125,17 @@ impl<'t> View<'t> {
         reading
     }
 
+    /// The longest part of a span between two places where something was left out, which is not to be found with it.
+    pub(crate) fn uncut(&self, span: Range<usize>) -> Range<usize> {
+        let mut starts = span.start;
+        let parts = self.text[span.clone()].split(CUT).map(|part| {
+            let start = starts;
+            starts += part.len() + CUT.len();
+            start..start + part.len()
+        });
+        parts.max_by_key(Range::len).unwrap_or(span)
+    }
+
     /// The original bytes that a span of the view was made from, on character boundaries. Folds the text again unless it
     /// is plain, which only a text with a finding pays for.
     pub(crate) fn locate(&self, span: Range<usize>) -> Range<usize> {
@@ -132,6 +155,8 @@ pub(crate) fn views(original: &str) -> Vec<View<'_>> {
     if let Some(restored) = restored {
         views.push(View::new(Reading::Restored, original, Cow::Owned(restored.text), restored.layers));
     }
+    let glossed: Vec<_> = views.iter().filter_map(View::glossed).collect();
+    views.extend(glossed);
     views
 }
 
@@ -141,6 +166,7 @@ pub(crate) fn warm() {
     LazyLock::force(&vocabulary::VOCABULARY);
     LazyLock::force(&triggers::TRIGGERS);
     LazyLock::force(&scrambled::FORMS);
+    glossary::warm();
 }
 
 /// The parts of the folded text that an override (RLO) shows backwards: up to its end, or to the end of the text.

@@ -26,7 +26,7 @@ pub const WORDS: usize = 1 << WORD_BITS;
 pub const CHARACTERS: usize = 1 << CHARACTER_BITS;
 
 /// A segment weighs as if it had so many slots more that weigh nothing: a few words are no ground to be sure.
-pub const BALLAST: usize = 64;
+pub const BALLAST: usize = 24;
 
 /// Walks through the text once.
 pub(crate) fn read(text: &str, sink: &mut impl Sink) {

@@ -160,7 +160,7 @@ impl Made {
 const NEAR_BYTES: usize = 512;
 
 /// A full stop, over which no sentence goes on.
-const CUT: &str = "\n.\n";
+pub(super) const CUT: &str = "\n.\n";
 
 #[cfg(test)]
 mod tests {

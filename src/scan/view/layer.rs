@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::scan::view::Reading;
 
 /// Which bytes of a text were made from which bytes of its source.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Layer {
     /// Ascending in both fields; each holds up to the next, and the last is the end of both texts.
     marks: Vec<Mark>,
