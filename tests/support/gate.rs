@@ -108,6 +108,8 @@ impl GateBuilder {
             let key = create_key(&*store, &slug, KeyTerms::default()).await;
             keys.insert(slug, key);
         }
+        // As `serve` does: the first request does not wait for the scanner's tables.
+        wardgate::scan::Scanner::builtin().scan("Hi");
         let log = Log::default();
         let jwt = config.auth.jwt.clone();
         let app = App::start_with(config, log.sink()).await.unwrap();

@@ -3,6 +3,7 @@
 //! `glossary/LANG.txt` has a line for each English word or phrase, `english = form, stem*`. A form stands for itself, a stem
 //! for every word that begins so. Where nothing parts words, as in Chinese, a form is looked for anywhere, the longest first.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::LazyLock;
@@ -164,7 +165,8 @@ impl Glossary {
     /// The first that claims a form has it. One that is an English word, or a letter, says nothing of its language.
     fn add(&mut self, form: &str, meaning: Meaning) {
         let (form, is_stem) = form.strip_suffix('*').map_or((form, false), |stem| (stem, true));
-        let form = fold(form).to_ascii_lowercase().replace('-', " ");
+        let folded = if form.is_ascii() { Cow::Borrowed(form) } else { Cow::Owned(fold(form)) };
+        let form = folded.to_ascii_lowercase().replace('-', " ");
         if form.len() < 2 || (!is_stem && form.split(' ').all(|word| VOCABULARY.has(word.as_bytes()))) {
             return;
         }
