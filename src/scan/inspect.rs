@@ -99,7 +99,7 @@ impl Scan {
     }
 }
 
-/// A scan of so many bytes takes less than a millisecond; to hand it to another thread and back takes some 30 µs.
+/// A scan of so many bytes takes about a millisecond; to hand it to another thread and back takes some 30 µs.
 /// `docs/scanner.md` has the figures.
 const INLINE_BYTES_MAX: usize = 32 << 10;
 
