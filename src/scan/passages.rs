@@ -284,6 +284,23 @@ mod tests {
     }
 
     #[test]
+    fn sample_and_seam_begin_and_end_with_a_word() {
+        let text = "It rained. ".repeat(2000);
+        let (literal, raw) = (0..text.len() + 2, format!("\"{text}\""));
+        let passage = Passage::of(&literal, &raw);
+        for seed in 0..20 {
+            let parts =
+                sampled(&[passage.part(&(0..text.len()))], 8 << 10, || seed).expect("it is more than the budget");
+            for part in &parts {
+                assert!(part.text.starts_with(['I', 'r']) && part.text.ends_with(' '), "{seed}: {:?}", part.text);
+            }
+        }
+        let joint = Joint::of(&[&text, "Hi"], "|");
+        let seam = joint.text();
+        assert!(seam.split_ascii_whitespace().all(|word| ["It", "rained.", "|Hi"].contains(&word)), "{seam}");
+    }
+
+    #[test]
     fn many_texts_of_nothing_are_not_free() {
         let lengths = vec![1; 500_000];
         assert!(cost(lengths.iter().copied()) > 30 << 20);

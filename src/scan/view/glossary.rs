@@ -117,8 +117,6 @@ impl Iterator for Glosses<'_> {
 struct Glossary {
     /// One bit for each key; most words of a text have none.
     bits: Vec<u64>,
-    /// One bit for each way that a form begins, so that most English words are passed over by their first letters.
-    beginnings: Vec<u64>,
     entries: HashMap<u64, Entry, BuildHasherDefault<Keyed>>,
 }
 
@@ -158,8 +156,7 @@ fn lines(file: &'static str) -> impl Iterator<Item = (&'static str, &'static str
 
 impl Glossary {
     fn empty() -> Glossary {
-        let bits = |power: u32| vec![0; 1 << (power - 6)];
-        Glossary { bits: bits(KEY_BITS), beginnings: bits(BEGINNING_BITS), entries: HashMap::default() }
+        Glossary { bits: vec![0; 1 << (KEY_BITS - 6)], entries: HashMap::default() }
     }
 
     /// The first that claims a form has it. One that is an English word, or a letter, says nothing of its language.
@@ -183,10 +180,6 @@ impl Glossary {
 
     fn entry(&mut self, form: &str) -> &mut Entry {
         let key = form.bytes().fold(SEED, step);
-        let first = form.split(' ').next().unwrap_or_default();
-        if let Some(bit) = beginning(first.as_bytes()) {
-            self.beginnings[bit >> 6] |= 1 << (bit & 63);
-        }
         let bit = bit(key);
         self.bits[bit >> 6] |= 1 << (bit & 63);
         self.entries.entry(key).or_default()
@@ -200,10 +193,6 @@ impl Glossary {
     /// The end of the word that starts here, and what it stands for, alone or with those behind it.
     fn word(&self, bytes: &[u8], start: usize) -> (usize, Found) {
         let end = word_end(bytes, start);
-        let beginning = beginning(&bytes[start..end]);
-        if beginning.is_some_and(|bit| self.beginnings[bit >> 6] >> (bit & 63) & 1 == 0) {
-            return (end, None);
-        }
         let mut key = SEED;
         let mut stem = None;
         for (at, byte) in bytes[start..end].iter().enumerate() {
@@ -316,15 +305,6 @@ fn word_end(bytes: &[u8], start: usize) -> usize {
     }
     end
 }
-
-/// Which bit a word's first letters have, in either case. A word that is shorter is looked up as it is.
-fn beginning(word: &[u8]) -> Option<usize> {
-    let letters = u32::from_le_bytes(*word.first_chunk::<STEM_BYTES_MIN>()?) | 0x2020_2020;
-    Some((letters.wrapping_mul(0x9E37_79B1) >> (32 - BEGINNING_BITS)) as usize)
-}
-
-/// 16 KiB of bits.
-const BEGINNING_BITS: u32 = 17;
 
 /// The key of a run of letters with one more; ASCII letters count the same in either case.
 #[inline]
