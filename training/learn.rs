@@ -1,9 +1,10 @@
 //! Logistic regression over segments: a text is taught by its heaviest segment, an honest one by others as well.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-use wardgate::scan::{BALLAST, CHARACTERS, Category, Reader, WORDS};
+use wardgate::scan::{BALLAST, CHARACTERS, Category, Lesson, Reader, WORDS};
 
 /// A text as segments of slots, those of all its views together.
 pub(crate) struct Bag {
@@ -42,24 +43,27 @@ impl RuleNames {
 
 impl Bag {
     pub(crate) fn read(reader: &Reader, names: &mut RuleNames, text: &str, attack: bool) -> Bag {
-        let lessons = reader.read(text);
-        let certain = lessons.certain;
-        let mut bag = Bag { attack, certain, category: None, weight: 1.0, pieces: Vec::new(), segments: Vec::new() };
-        for lesson in lessons.views {
-            let before = bag.pieces.len();
-            bag.segments.extend(lesson.segments.iter().map(|segment| segment.start + before..segment.end + before));
-            for piece in lesson.pieces {
-                bag.category = bag.category.or(piece.rules.first().map(|hit| hit.category));
-                let rules = piece.rules.iter().flat_map(|hit| [hit.id, hit.severity.as_str()]);
-                let rules = rules.map(|name| names.number(name)).collect();
-                bag.pieces.push(Piece { words: piece.words, characters: piece.characters, rules });
-            }
+        let (pieces, segments) = (Vec::new(), Vec::new());
+        let mut bag = Bag { attack, certain: false, category: None, weight: 1.0, pieces, segments };
+        for text in ways_to_read(text) {
+            let lessons = reader.read(&text);
+            bag.certain |= lessons.certain;
+            lessons.texts.into_iter().for_each(|lesson| bag.add(names, lesson));
         }
         bag
     }
-}
 
-impl Bag {
+    fn add(&mut self, names: &mut RuleNames, lesson: Lesson) {
+        let before = self.pieces.len();
+        self.segments.extend(lesson.segments.iter().map(|segment| segment.start + before..segment.end + before));
+        for piece in lesson.pieces {
+            self.category = self.category.or(piece.rules.first().map(|hit| hit.category));
+            let rules = piece.rules.iter().flat_map(|hit| [hit.id, hit.severity.as_str()]);
+            let rules = rules.map(|name| names.number(name)).collect();
+            self.pieces.push(Piece { words: piece.words, characters: piece.characters, rules });
+        }
+    }
+
     /// Whether most of the other's words are among these.
     pub(crate) fn holds_most_of(&self, other: &Bag) -> bool {
         let slots =
@@ -68,6 +72,19 @@ impl Bag {
         others.intersection(&these).count() * 2 > others.len()
     }
 }
+
+/// A text as it is; one in parts as the gate reads the parts of a turn: each alone and all joined, in both ways.
+fn ways_to_read(text: &str) -> Vec<Cow<'_, str>> {
+    let parts: Vec<&str> = text.split(PART_END).collect();
+    if let [whole] = parts[..] {
+        return vec![Cow::Borrowed(whole)];
+    }
+    let joined = [parts.concat(), parts.join(" ")];
+    parts.into_iter().map(Cow::Borrowed).chain(joined.map(Cow::Owned)).collect()
+}
+
+/// What parts stand apart by in the sets.
+const PART_END: char = '\u{1E}';
 
 /// Weights as they are learned; those of characters count for `SHARE` of what they are.
 #[derive(Clone, PartialEq, Debug)]

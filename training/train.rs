@@ -92,7 +92,7 @@ impl Made {
         let taught = texts.iter().zip(&bags).filter(|(text, _)| folds::teaches(text));
         let learned = learn(&taught.map(|(_, bag)| bag).collect::<Vec<_>>(), rules);
 
-        let blind = data::blind(training)?;
+        let blind = data::blind(training, &texts)?;
         let blind_bags = read(&reader, &mut names, &blind);
         let mut model = learned.clone();
         model.rules.resize(names.names.len(), 0.0);

@@ -15,12 +15,13 @@ pub struct Reader {
 
 /// All that is known of a text.
 pub struct Lessons {
-    pub views: Vec<Lesson>,
+    /// Its views, and what was hidden in them.
+    pub texts: Vec<Lesson>,
     /// A rule of high severity found something, so that the text passes `balanced` whatever it weighs.
     pub certain: bool,
 }
 
-/// One view of a text.
+/// One view of a text, or what was hidden in it.
 pub struct Lesson {
     pub pieces: Vec<Piece>,
     /// Runs of pieces that are weighed each for itself.
@@ -49,15 +50,18 @@ impl Reader {
     }
 
     pub fn read(&self, text: &str) -> Lessons {
-        let mut lessons = Lessons { views: Vec::new(), certain: false };
+        let mut lessons = Lessons { texts: Vec::new(), certain: false };
         for view in &views(text) {
-            let mut lesson = Lesson::new(view.text());
-            for hit in self.rules.hits(view) {
-                lessons.certain |= hit.severity == Severity::High;
-                let known = RuleHit { id: hit.rule.id, category: hit.rule.category, severity: hit.severity };
-                lesson.piece_at(hit.span.start).rules.push(known);
+            let hits = self.rules.hits(view);
+            lessons.certain |= hits.iter().any(|hit| hit.severity == Severity::High);
+            for text in view.texts() {
+                let mut lesson = Lesson::new(&view.text()[text.clone()]);
+                for (hit, begin) in hits.iter().filter_map(|hit| Some((hit, hit.begins_in(&text)?))) {
+                    let known = RuleHit { id: hit.rule.id, category: hit.rule.category, severity: hit.severity };
+                    lesson.piece_at(begin).rules.push(known);
+                }
+                lessons.texts.push(lesson);
             }
-            lessons.views.push(lesson);
         }
         lessons.certain |= self.rules.marks(text).iter().any(|mark| mark.severity == Severity::High);
         lessons

@@ -5,8 +5,10 @@
 //! folding a second time, which only a text with a finding pays for.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::LazyLock;
 
+use memchr::memmem;
 use unicode_normalization::char::{compose, decompose_compatible};
 
 use crate::scan::confusables::{ascii_lookalike, is_greek_or_cyrillic, is_latin, latin_lookalike};
@@ -184,13 +186,9 @@ fn push_unknown(character: char, in_mixed_word: bool, folded: &mut String) {
 /// Tag characters spell ASCII that no one sees and a model reads, so that it is read where it stands. A flag is spelt so
 /// too, and a few among letters only part them.
 fn push_tags(text: &str, at: usize, folded: &mut String, layer: &mut Option<&mut Layer>) -> Option<usize> {
-    if !text[at..].starts_with(is_tag) {
-        return None;
-    }
-    let end = at + text[at..].find(|character| !is_tag(character)).unwrap_or(text.len() - at);
-    let tags = (end - at) / TAG_BYTES;
-    if tags < TAGS_MIN || (tags <= FLAG_TAGS_MAX && text[..at].ends_with(BLACK_FLAG)) {
-        return Some(end);
+    let end = end_of_tags(text, at);
+    if !spells(text, &(at..end)) {
+        return (end > at).then_some(end);
     }
     folded.push('\n');
     for (offset, tag) in text[at..end].char_indices() {
@@ -204,11 +202,34 @@ fn push_tags(text: &str, at: usize, folded: &mut String, layer: &mut Option<&mut
     Some(end)
 }
 
+/// The stretches of tag characters that spell something.
+pub(crate) fn tagged(text: &str) -> Vec<Range<usize>> {
+    let (mut stretches, mut done) = (Vec::new(), 0);
+    for at in memmem::find_iter(text.as_bytes(), TAG_BYTES_FIRST) {
+        if at >= done {
+            done = end_of_tags(text, at);
+            stretches.extend(spells(text, &(at..done)).then_some(at..done));
+        }
+    }
+    stretches
+}
+
+fn end_of_tags(text: &str, at: usize) -> usize {
+    at + text[at..].find(|character| !is_tag(character)).unwrap_or(text.len() - at)
+}
+
+fn spells(text: &str, tags: &Range<usize>) -> bool {
+    let count = tags.len() / TAG_BYTES;
+    count >= TAGS_MIN && !(count <= FLAG_TAGS_MAX && text[..tags.start].ends_with(BLACK_FLAG))
+}
+
 fn is_tag(character: char) -> bool {
     matches!(character, TAG_BASE..='\u{E007F}')
 }
 
 const TAG_BASE: char = '\u{E0000}';
+/// What all of them begin with, and some other characters that no text has.
+const TAG_BYTES_FIRST: &[u8] = b"\xF3\xA0";
 const TAG_BYTES: usize = TAG_BASE.len_utf8();
 const TAGS_MIN: usize = 3;
 /// Five letters of a region and the closing tag.

@@ -203,6 +203,11 @@ impl Hit {
         }
     }
 
+    /// Where a text that stands in the view the match begins, if it does.
+    pub(crate) fn begins_in(&self, text: &Range<usize>) -> Option<usize> {
+        text.contains(&self.span.start).then(|| self.span.start - text.start)
+    }
+
     /// A match in the original itself.
     pub(crate) fn mark(self) -> Finding {
         Finding {

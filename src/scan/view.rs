@@ -31,7 +31,7 @@ use memchr::memmem;
 
 use crate::scan::normalise::{self, Folded};
 use crate::scan::view::edits::CUT;
-use crate::scan::view::restore::restore;
+use crate::scan::view::restore::{Restored, restore};
 
 pub(crate) use crate::scan::view::layer::{Layer, Way};
 
@@ -89,25 +89,48 @@ pub(crate) struct View<'t> {
     text: Cow<'t, str>,
     /// How the text was made from the folded one, step by step.
     layers: Vec<Layer>,
+    /// What was hidden in the text as a whole, so that it is weighed for itself as well, whatever stands around it.
+    hidden: Vec<Range<usize>>,
     /// How the folded text was made; found when it is first asked for.
     fold: OnceCell<Layer>,
 }
 
 impl<'t> View<'t> {
-    fn new(reading: Reading, original: &'t str, text: Cow<'t, str>, layers: Vec<Layer>) -> View<'t> {
-        View { reading, original, text, layers, fold: OnceCell::new() }
+    fn folded(original: &'t str, text: Cow<'t, str>, hidden: Vec<Range<usize>>) -> View<'t> {
+        View { reading: Reading::Folded, original, text, layers: Vec::new(), hidden, fold: OnceCell::new() }
+    }
+
+    fn restored(original: &'t str, Restored { text, layers, hidden }: Restored) -> View<'t> {
+        let text = Cow::Owned(text);
+        View { reading: Reading::Restored, original, text, layers, hidden, fold: OnceCell::new() }
     }
 
     /// The view with what is of another language in English.
     fn glossed(&self) -> Option<View<'t>> {
         let (text, layer) = glossary::gloss(&self.text)?;
+        let hidden = self.hidden.iter().map(|stretch| layer.carry(stretch)).collect();
         let layers = self.layers.iter().cloned().chain([layer]).collect();
-        Some(View::new(Reading::Glossed, self.original, Cow::Owned(text), layers))
+        let text = Cow::Owned(text);
+        Some(View { reading: Reading::Glossed, original: self.original, text, layers, hidden, fold: OnceCell::new() })
     }
 
     /// ASCII letters keep their case, since rules and model pass over it; all others are lower-case.
     pub(crate) fn text(&self) -> &str {
         &self.text
+    }
+
+    /// What of the view is weighed as a text: all of it, and what was hidden in it.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = Range<usize>> {
+        let is_long = |stretch: &Range<usize>| stretch.len() >= HIDDEN_BYTES_MIN;
+        let hidden = self.hidden.iter().map(|stretch| self.trimmed(stretch)).filter(is_long);
+        std::iter::once(0..self.text.len()).chain(hidden)
+    }
+
+    /// A stretch without the line ends around it.
+    fn trimmed(&self, stretch: &Range<usize>) -> Range<usize> {
+        let text = &self.text[stretch.clone()];
+        let start = stretch.start + (text.len() - text.trim_start().len());
+        start..start + text.trim().len()
     }
 
     pub(crate) fn reading(&self) -> Reading {
@@ -149,12 +172,11 @@ impl<'t> View<'t> {
 /// Every view of a text, the folded one first; the others where the text shows what they undo.
 pub(crate) fn views(original: &str) -> Vec<View<'_>> {
     let folded = Folded::new(original);
-    let overridden = if folded.is_plain() { Vec::new() } else { overridden(original) };
+    let (tagged, overridden) =
+        if folded.is_plain() { Default::default() } else { strange_stretches(&folded, original) };
     let restored = restore(folded.text(), overridden);
-    let mut views = vec![View::new(Reading::Folded, original, folded.into_text(), Vec::new())];
-    if let Some(restored) = restored {
-        views.push(View::new(Reading::Restored, original, Cow::Owned(restored.text), restored.layers));
-    }
+    let mut views = vec![View::folded(original, folded.into_text(), tagged)];
+    views.extend(restored.map(|restored| View::restored(original, restored)));
     let glossed: Vec<_> = views.iter().filter_map(View::glossed).collect();
     views.extend(glossed);
     views
@@ -169,23 +191,32 @@ pub(crate) fn warm() {
     glossary::warm();
 }
 
-/// The parts of the folded text that an override (RLO) shows backwards: up to its end, or to the end of the text.
+/// The parts of the folded text that were written in tag characters, and those that an override (RLO) shows backwards.
+fn strange_stretches(folded: &Folded<'_>, original: &str) -> (Vec<Range<usize>>, Vec<Range<usize>>) {
+    let (tagged, overridden) = (normalise::tagged(original), overridden(original));
+    if tagged.is_empty() && overridden.is_empty() {
+        return (tagged, overridden);
+    }
+    let fold = folded.layer();
+    let carry = |stretches: Vec<Range<usize>>| stretches.iter().map(|stretch| fold.carry(stretch)).collect();
+    (carry(tagged), carry(overridden))
+}
+
+/// The parts that an override shows backwards: up to its end, or to the end of the text.
 fn overridden(original: &str) -> Vec<Range<usize>> {
     let mut stretches = Vec::new();
-    let mut starts = memmem::find_iter(original.as_bytes(), RLO.as_bytes()).peekable();
-    if starts.peek().is_none() {
-        return stretches;
-    }
-    let fold = Folded::new(original).layer();
     let mut done = 0;
-    for start in starts.filter(|start| original.is_char_boundary(*start)) {
-        if start >= done {
+    for start in memmem::find_iter(original.as_bytes(), RLO.as_bytes()) {
+        if start >= done && original.is_char_boundary(start) {
             done = original[start..].find(PDF).map_or(original.len(), |length| start + length);
-            stretches.push(fold.forward(start)..fold.forward(done));
+            stretches.push(start..done);
         }
     }
     stretches
 }
+
+/// What is shorter than this is weighed with what stands around it.
+const HIDDEN_BYTES_MIN: usize = 16;
 
 const RLO: &str = "\u{202E}";
 const PDF: char = '\u{202C}';

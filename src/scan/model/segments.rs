@@ -27,7 +27,7 @@ pub(crate) fn segments(pieces: usize, size: impl Fn(usize) -> usize, mut segment
 }
 
 /// A sentence or two, which a page around them does not hide; and a paragraph, for what is only told by a story.
-const SEGMENT_WORDS: [usize; 2] = [24, 128];
+const SEGMENT_WORDS: [usize; 2] = [16, 64];
 
 #[cfg(test)]
 mod tests {
@@ -43,13 +43,13 @@ mod tests {
     #[test]
     fn short_text_is_one_segment() {
         assert_eq!(of(&[3]), [(0, 1)]);
-        assert_eq!(of(&[10, 5, 5]), [(0, 3)]);
+        assert_eq!(of(&[7, 4, 4]), [(0, 3)]);
     }
 
     #[test]
     fn long_text_has_a_segment_from_every_piece_on_until_its_end_is_reached() {
-        assert_eq!(of(&[20, 20, 20, 20]), [(0, 2), (1, 3), (2, 4), (0, 4)]);
-        assert_eq!(of(&[100, 1, 100]), [(0, 1), (1, 3), (0, 3)]);
+        assert_eq!(of(&[10, 10, 10, 10]), [(0, 2), (1, 3), (2, 4), (0, 4)]);
+        assert_eq!(of(&[50, 1, 50]), [(0, 1), (1, 3), (0, 3)]);
     }
 
     #[test]

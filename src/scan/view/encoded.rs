@@ -215,8 +215,11 @@ fn text_of(bytes: &[u8]) -> Option<String> {
         gaps += usize::from(character.is_whitespace() || character.is_ascii_digit());
     }
     let reads = letters * 2 >= characters && (letters + gaps) * 10 >= characters * 7;
-    let taken =
-        if characters >= LONG { letters * 4 >= characters } else { reads && (characters >= SHORT || is_known(text)) };
+    let taken = if characters >= LONG {
+        (letters + gaps) * 4 >= characters
+    } else {
+        reads && (characters >= SHORT || is_known(text))
+    };
     taken.then(|| text.to_owned())
 }
 

@@ -79,6 +79,17 @@ impl Layer {
         }
     }
 
+    /// What was made of a stretch of the source.
+    pub(super) fn carry(&self, stretch: &Range<usize>) -> Range<usize> {
+        self.forward(stretch.start)..self.forward(stretch.end)
+    }
+
+    /// The stretches that were made by what `undone` says yes to.
+    pub(super) fn made_by(&self, undone: impl Fn(Reading) -> bool) -> impl Iterator<Item = Range<usize>> {
+        let pieces = self.marks.windows(2).filter(move |marks| undone(marks[0].reading));
+        pieces.map(|marks| marks[0].made as usize..marks[1].made as usize)
+    }
+
     fn piece(&self, made: usize) -> Option<Piece> {
         let after = self.marks.partition_point(|mark| mark.made as usize <= made);
         let mark = self.marks.get(after.checked_sub(1)?)?;

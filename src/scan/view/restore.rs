@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::scan::normalise::fold_with_layer;
+use crate::scan::view::Reading;
 use crate::scan::view::edits::Edits;
 use crate::scan::view::encoded::{self, Encoded};
 use crate::scan::view::layer::Layer;
@@ -17,12 +18,14 @@ use crate::scan::view::{escapes, long, spelt};
 pub(super) struct Restored {
     pub(super) text: String,
     pub(super) layers: Vec<Layer>,
+    /// What was hidden as a whole, where it stands in the text.
+    pub(super) hidden: Vec<Range<usize>>,
 }
 
 /// Undoes one thing after another, to a bounded depth: leet in base64 takes two rounds. `overridden` are the stretches
 /// that a reader sees backwards. Nothing for a text in which nothing was hidden.
 pub(super) fn restore(folded: &str, overridden: Vec<Range<usize>>) -> Option<Restored> {
-    let mut restored = Restored { text: String::new(), layers: Vec::new() };
+    let mut restored = Restored { text: String::new(), layers: Vec::new(), hidden: Vec::new() };
     restored.put(undo(folded, overridden)?);
     let mut spent = folded.len();
     for _ in 1..ROUNDS {
@@ -45,14 +48,24 @@ const SPENT_FREELY_BYTES: usize = 1 << 16;
 
 impl Restored {
     fn put(&mut self, round: Round) {
-        self.text = round.text;
-        self.layers.push(round.layer);
+        self.lay(round.text, round.layer);
         if round.is_strange {
             let (text, layer) = fold_with_layer(&self.text);
-            self.text = text;
-            self.layers.push(layer);
+            self.lay(text, layer);
         }
     }
+
+    fn lay(&mut self, text: String, layer: Layer) {
+        self.hidden.iter_mut().for_each(|stretch| *stretch = layer.carry(stretch));
+        self.hidden.extend(layer.made_by(hides_whole_texts));
+        self.text = text;
+        self.layers.push(layer);
+    }
+}
+
+/// Whether what was undone hid a text, and not a word or the form of one.
+fn hides_whole_texts(reading: Reading) -> bool {
+    matches!(reading, Reading::Base64 | Reading::Hex | Reading::Reversed | Reading::Rot13)
 }
 
 /// What one round made.

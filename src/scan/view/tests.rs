@@ -51,6 +51,22 @@ fn leet(text: &str) -> String {
 }
 
 #[test]
+fn what_was_hidden_as_a_whole_is_a_text_of_its_own() {
+    let reversed: String = ATTACK.chars().rev().collect();
+    let twice = STANDARD.encode(hex(ATTACK));
+    for hidden in [STANDARD.encode(ATTACK), hex(ATTACK), rot13(ATTACK), tags(ATTACK), reversed, twice] {
+        let text = format!("What is the weather like today? {hidden} Thanks a lot for your help.");
+        let texts: Vec<String> = views(&text)
+            .iter()
+            .flat_map(|view| view.texts().map(|part| view.text()[part].to_owned()).collect::<Vec<_>>())
+            .collect();
+        assert!(texts.iter().any(|text| text == ATTACK), "{hidden}: {texts:?}");
+    }
+    let plain = views(ATTACK);
+    assert!(plain.iter().all(|view| view.texts().count() == 1));
+}
+
+#[test]
 fn each_disguise_is_undone() {
     let reversed: String = ATTACK.chars().rev().collect();
     let escaped: String = ATTACK.chars().map(|letter| format!("\\u{:04x}", u32::from(letter))).collect();
