@@ -111,7 +111,7 @@ pub(crate) fn learn(bags: &[&Bag], rules: usize) -> Learned {
             step += 1.0;
             learned.step(bag, learned.heaviest(bag, epoch), bag.weight * rate, rate);
             if !bag.attack && bag.segments.len() > 1 {
-                learned.step(bag, random.below(bag.segments.len()), bag.weight * rate * REST, rate);
+                learned.step(bag, random.below(bag.segments.len()), bag.weight * rate, rate);
             }
         }
         if epoch >= EPOCHS_UNSETTLED {
@@ -126,7 +126,7 @@ const EPOCHS_UNSETTLED: usize = 3;
 const RATE: f32 = 0.5;
 
 /// How fast a weight shrinks that nothing keeps up. Sources that were never seen are told apart best by small weights.
-const DECAY: f32 = 1e-3;
+const DECAY: f32 = 7e-4;
 const DECAY_OF_RULES: f32 = 1e-5;
 
 /// Rules are few and sure: they learn faster than words.
@@ -135,9 +135,6 @@ const RATE_OF_BIAS: f32 = 0.1;
 
 /// What characters count beside words: they help with words never seen, and lead astray in code.
 pub(crate) const SHARE: f32 = 0.5;
-
-/// What an honest text's other segments count beside its heaviest.
-const REST: f32 = 0.3;
 
 #[derive(Clone, Copy, Default)]
 struct Sums {

@@ -24,7 +24,7 @@ mod vocabulary;
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::sync::LazyLock;
 
 use memchr::memmem;
@@ -121,8 +121,8 @@ impl<'t> View<'t> {
 
     /// What of the view is weighed as a text: all of it, and what was hidden in it.
     pub(crate) fn texts(&self) -> impl Iterator<Item = Range<usize>> {
-        let is_long = |stretch: &Range<usize>| stretch.len() >= HIDDEN_BYTES_MIN;
-        let hidden = self.hidden.iter().map(|stretch| self.trimmed(stretch)).filter(is_long);
+        let hidden = self.hidden.iter().map(|stretch| self.trimmed(stretch));
+        let hidden = hidden.filter(|stretch| HIDDEN_BYTES.contains(&stretch.len()));
         std::iter::once(0..self.text.len()).chain(hidden)
     }
 
@@ -215,8 +215,8 @@ fn overridden(original: &str) -> Vec<Range<usize>> {
     stretches
 }
 
-/// What is shorter than this is weighed with what stands around it.
-const HIDDEN_BYTES_MIN: usize = 16;
+/// What is shorter says little without what stands around it, and of what is longer that has little weight.
+const HIDDEN_BYTES: RangeInclusive<usize> = 16..=4096;
 
 const RLO: &str = "\u{202E}";
 const PDF: char = '\u{202C}';

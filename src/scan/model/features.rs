@@ -83,7 +83,7 @@ struct Said {
 }
 
 const SAID: usize = 256;
-/// Slots of some twenty words, which are as many as the shorter segment has.
+/// Slots of some twenty words, a few more than the shorter segment has.
 const LATELY: u32 = 128;
 
 impl Default for Said {

@@ -49,6 +49,7 @@ mod vietnamese;
 ///   somebody wants written.
 /// - `secret` is a password or key that the assistant keeps.
 /// - `be` opens a persona, `free` is what it is said to be free of.
+/// - `more` is anything else, and mild: a telephone has a developer mode, too.
 macro_rules! language {
     ($code:literal latin $($rest:tt)*) => {
         language!(@ $code [r"\b" " " " {words2}" " {words4}" " {words4}{words4}" " {words2}"] $($rest)*)
@@ -175,9 +176,9 @@ macro_rules! language {
                     pattern: concat!(
                         $edge, "(?:",
                         "(?:", $be, ")", $wide, "(?:", $free, ")",
-                        $("|", $persona_more,)?
                         "){mild}", $edge, "(?:",
                         "(?:", $free, ")", $far, "(?:", $be, ")",
+                        $("|", $persona_more,)?
                         ")"
                     ),
                 },
