@@ -22,7 +22,7 @@ use self::judge::Judge;
 use super::CliError;
 use super::tenant::values::{scan_level, scan_mode};
 use crate::scan::Level;
-use crate::tenant::{ScanMode, ScanTerms};
+use crate::tenant::ScanMode;
 
 #[derive(Debug, Args)]
 pub(crate) struct ScanArgs {
@@ -57,10 +57,13 @@ pub(crate) fn run(args: &ScanArgs, config: Option<PathBuf>) -> Result<(), CliErr
         return rules::answer(args.json)?.deliver();
     }
     let mut config = super::source(config, Vec::new())?.scan()?;
-    // What is typed holds for every category and source.
-    let typed = ScanTerms { mode: args.mode, level: args.level };
     (config.mode, config.level) = (args.mode.unwrap_or(config.mode), args.level.unwrap_or(config.level));
-    config.by_category.values_mut().for_each(|terms| *terms = typed.or(*terms));
+    // What is typed holds for every category and source, so that none keeps its own.
+    let sources = [&mut config.tools, &mut config.documents].into_iter().flatten();
+    for terms in config.by_category.values_mut().chain(sources) {
+        terms.mode = terms.mode.filter(|_| args.mode.is_none());
+        terms.level = terms.level.filter(|_| args.level.is_none());
+    }
     let judge = Judge::new(config);
     if let Some(file) = &args.eval {
         let by = args.by.unwrap_or(By::Source);

@@ -4,16 +4,18 @@
 //! texts to say, so that all of them together are held to a budget: past it they are forgotten, and made anew.
 
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 
-use regex_automata::Input;
-use regex_automata::hybrid::dfa;
-use regex_automata::hybrid::regex::{Builder, Cache, Regex};
+use regex_automata::hybrid::dfa::{self, Cache, DFA};
+use regex_automata::nfa::thompson;
 use regex_automata::util::syntax;
+use regex_automata::{Anchored, Input, MatchKind};
 
-/// A pattern that searches in linear time.
+/// A pattern that searches in linear time: forward for the end of a match, and back from there for its start.
 pub(super) struct Automaton {
-    regex: Regex,
+    forward: DFA,
+    /// Most patterns never match in the life of a process, and this takes as much room as the other.
+    backward: LazyLock<DFA, Box<dyn FnOnce() -> DFA + Send + Sync>>,
     /// Its place among the states.
     number: usize,
 }
@@ -22,17 +24,35 @@ impl Automaton {
     /// ASCII letters match in either case; all others are lower-case in a view already, which keeps the automata free of
     /// Unicode tables.
     pub(super) fn compile(pattern: &str, number: usize) -> Automaton {
-        let syntax = syntax::Config::new().unicode(false).utf8(false).case_insensitive(true).multi_line(true);
-        let states = dfa::Config::new().cache_capacity(AUTOMATON_BYTES_MAX).skip_cache_capacity_check(true);
-        let built = Builder::new().syntax(syntax).dfa(states).build(pattern);
-        Automaton { regex: built.expect("built-in patterns are compiled by every test run"), number }
+        let again = pattern.to_owned();
+        Automaton {
+            forward: build(pattern, dfa::Config::new(), false),
+            backward: LazyLock::new(Box::new(move || {
+                build(&again, dfa::Config::new().match_kind(MatchKind::All), true)
+            })),
+            number,
+        }
     }
 
-    fn find(&self, cache: &mut Cache, text: &[u8], start: usize) -> Option<Range<usize>> {
-        let found = self.regex.try_search(cache, &Input::new(text).range(start..));
-        found.expect("the search gives up for no reason, since it was not told of any").map(|found| found.range())
+    fn find(&self, known: &mut Known, text: &[u8], start: usize) -> Option<Range<usize>> {
+        let input = Input::new(text).range(start..);
+        let found = self.forward.try_search_fwd(&mut known.forward, &input).expect(NEVER_GIVES_UP)?;
+        let backward = known.backward.get_or_insert_with(|| self.backward.create_cache());
+        let input = input.range(start..found.offset()).anchored(Anchored::Yes);
+        let first = self.backward.try_search_rev(backward, &input).expect(NEVER_GIVES_UP);
+        Some(first.expect("what ends has a start").offset()..found.offset())
     }
 }
+
+fn build(pattern: &str, config: dfa::Config, reverse: bool) -> DFA {
+    let syntax = syntax::Config::new().unicode(false).utf8(false).case_insensitive(true).multi_line(true);
+    let states = config.cache_capacity(AUTOMATON_BYTES_MAX).skip_cache_capacity_check(true);
+    let nfa = thompson::Config::new().utf8(false).reverse(reverse).shrink(true);
+    let built = DFA::builder().syntax(syntax).thompson(nfa).configure(states).build(pattern);
+    built.expect("built-in patterns are compiled by every test run")
+}
+
+const NEVER_GIVES_UP: &str = "the search gives up for no reason, since it was not told of any";
 
 /// The states of all automata, one set for each scan that runs at a time.
 #[derive(Default)]
@@ -48,7 +68,9 @@ pub(super) struct States {
 }
 
 struct Known {
-    cache: Cache,
+    forward: Cache,
+    /// Made with the first match.
+    backward: Option<Cache>,
     bytes: usize,
     /// When it was used last.
     age: u32,
@@ -74,12 +96,13 @@ impl States {
         if self.of.len() <= automaton.number {
             self.of.resize_with(automaton.number + 1, || None);
         }
-        let new = || Known { cache: automaton.regex.create_cache(), bytes: 0, age: 0 };
+        let new = || Known { forward: automaton.forward.create_cache(), backward: None, bytes: 0, age: 0 };
         let known = self.of[automaton.number].get_or_insert_with(new);
         known.age = self.age;
-        let found = automaton.find(&mut known.cache, text, start);
+        let found = automaton.find(known, text, start);
         // One that was cleared as it ran had been as large.
-        let bytes = known.cache.memory_usage().max(known.bytes);
+        let now = known.forward.memory_usage() + known.backward.as_ref().map_or(0, Cache::memory_usage);
+        let bytes = now.max(known.bytes);
         self.bytes += bytes - known.bytes;
         known.bytes = bytes;
         found

@@ -12,7 +12,7 @@ pub(super) struct Passage<'p> {
     /// Where the string literal stands in the body, and how it is spelled there.
     pub(super) literal: &'p Range<usize>,
     pub(super) raw: &'p str,
-    /// Documents with nothing of their own are the user's.
+    /// Whose it counts as.
     pub(super) source: Source,
     turn: usize,
     /// Where the passage begins in the literal's text.
@@ -25,9 +25,10 @@ pub(super) struct Passage<'p> {
 /// The texts of a prompt that the terms look at.
 pub(super) fn passages<'p>(prompt: &'p Prompt, terms: &Terms<'_>) -> Vec<Passage<'p>> {
     let looked_at = prompt.texts().iter().filter(|text| terms.looks_at(text.source));
-    let passage = |text: &'p Text| {
-        let source = if terms.is_users(text.source) { Source::User } else { text.source };
-        Passage { source, turn: text.turn, ..Passage::of(&text.literal, prompt.raw(&text.literal)) }
+    let passage = |text: &'p Text| Passage {
+        source: terms.counts_as(text.source),
+        turn: text.turn,
+        ..Passage::of(&text.literal, prompt.raw(&text.literal))
     };
     looked_at.map(passage).collect()
 }

@@ -94,16 +94,22 @@ impl<'a> Terms<'a> {
 
     /// Whether texts of this source are looked at.
     pub(super) fn looks_at(&self, source: Source) -> bool {
-        self.of_source(source).is_some() && !self.config.categories.is_empty()
+        self.has(source) && !self.config.categories.is_empty()
+    }
+
+    /// Whether the config has terms for texts of this source.
+    pub(super) fn has(&self, source: Source) -> bool {
+        self.of_source(source).is_some()
     }
 
     pub(super) fn looks_for(&self, category: Category) -> bool {
         self.config.categories.contains(&category)
     }
 
-    /// Whether texts of two sources may be read as one: where nothing tells them apart.
-    pub(super) fn is_users(&self, source: Source) -> bool {
-        source == Source::User || source == Source::Document && self.config.documents == Some(ScanTerms::default())
+    /// Documents that have nothing of their own are the user's, and read with what the user says.
+    pub(super) fn counts_as(&self, source: Source) -> Source {
+        let is_users = source == Source::Document && self.config.documents == Some(ScanTerms::default());
+        if is_users { Source::User } else { source }
     }
 
     pub(super) fn allows(&self, rule: &str) -> bool {

@@ -2,6 +2,7 @@
 //! what the upstream sees.
 
 use serde_json::{Value, json};
+use wardgate::prompt::Source;
 use wardgate::tenant::{ScanMode, TenantPolicy};
 
 use crate::support::*;
@@ -242,7 +243,8 @@ async fn rule_that_a_tenant_allows_does_not_count_for_it_and_for_nobody_else() {
     let primary = provider("primary").await;
     let gate = gate().upstream(&primary).tenant("acme").tenant("globex").start().await;
     let scan = wardgate::scan::Scan::new(wardgate::scan::Config::default());
-    let allow_rules = scan.reasons(ATTACK).into_iter().map(|reason| reason.finding.rule.to_owned()).collect();
+    let allow_rules =
+        scan.reasons(Source::User, ATTACK).into_iter().map(|reason| reason.finding.rule.to_owned()).collect();
     gate.set_policy("acme", TenantPolicy { allow_rules, ..TenantPolicy::default() }).await;
     eventually("the policy", async || gate.chat(ATTACK).send().await.status == 200).await;
     assert_eq!(gate.chat(ATTACK).bearer(gate.key("globex")).send().await.status, 400);

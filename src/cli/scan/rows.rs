@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write};
 use serde_json::Value;
 
 use super::input::{self, Line, Row, Rows};
-use super::judge::{Judge, Judged};
+use super::judge::{Judge, Judged, Said};
 use super::{report, show};
 use crate::cli::CliError;
 
@@ -44,7 +44,9 @@ pub(super) fn tell(mut rows: Rows, judge: &Judge, json: bool, out: &mut impl Wri
 fn judged(rows: &Rows, judge: &Judge, line: Line) -> Result<(usize, Option<Value>, Judged), CliError> {
     let number = line.number;
     let (id, texts) = match Row::parse(&line.bytes) {
-        Some(Row::Text { id, text }) => (id, Ok(vec![input::parts(&text).map(str::to_owned).collect()])),
+        Some(Row::Text { id, text }) => {
+            (id, Ok(input::parts(&text).map(|part| Said::by_user(part.to_owned())).collect()))
+        }
         Some(Row::Body { id }) => (id, input::body_texts(line.bytes)),
         None => (None, Err("it is neither".to_owned())),
     };
