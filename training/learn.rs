@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-use wardgate::scan::{BALLAST, CHARACTERS, Category, Lesson, Reader, WORDS};
+use wardgate::scan::{BALLAST, CHARACTERS, Category, Lesson, Reader, WORDS, joints};
 
 /// A text as segments of slots, those of all its views together.
 pub(crate) struct Bag {
@@ -73,18 +73,15 @@ impl Bag {
     }
 }
 
-/// A text as it is; one in parts as the gate reads the parts of a turn: each alone and all joined, in both ways.
+/// A text as it is; one in parts as the gate reads the parts of a turn: each alone, and all joined.
 fn ways_to_read(text: &str) -> Vec<Cow<'_, str>> {
-    let parts: Vec<&str> = text.split(PART_END).collect();
-    if let [whole] = parts[..] {
-        return vec![Cow::Borrowed(whole)];
-    }
-    let joined = [parts.concat(), parts.join(" ")];
-    parts.into_iter().map(Cow::Borrowed).chain(joined.map(Cow::Owned)).collect()
+    let parts: Vec<&str> = text.split(PART_BREAK).collect();
+    let joined = joints(&parts).into_iter().map(Cow::Owned);
+    parts.iter().copied().map(Cow::Borrowed).chain(joined).collect()
 }
 
 /// What parts stand apart by in the sets.
-const PART_END: char = '\u{1E}';
+const PART_BREAK: char = '\u{1E}';
 
 /// Weights as they are learned; those of characters count for `SHARE` of what they are.
 #[derive(Clone, PartialEq, Debug)]

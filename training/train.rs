@@ -54,6 +54,7 @@ impl Made {
         let reader = Reader::builtin();
         let mut names = RuleNames::default();
         let mut texts = data::all(data, training)?;
+        let blind = data::blind(training, &texts)?;
         let mut bags = read(&reader, &mut names, &texts);
         for (at, text) in disguise::some(&texts) {
             let bag = Bag::read(&reader, &mut names, &text.text, text.attack);
@@ -92,7 +93,6 @@ impl Made {
         let taught = texts.iter().zip(&bags).filter(|(text, _)| folds::teaches(text));
         let learned = learn(&taught.map(|(_, bag)| bag).collect::<Vec<_>>(), rules);
 
-        let blind = data::blind(training, &texts)?;
         let blind_bags = read(&reader, &mut names, &blind);
         let mut model = learned.clone();
         model.rules.resize(names.names.len(), 0.0);

@@ -58,11 +58,11 @@ pub(crate) fn run(args: &ScanArgs, config: Option<PathBuf>) -> Result<(), CliErr
     }
     let mut config = super::source(config, Vec::new())?.scan()?;
     (config.mode, config.level) = (args.mode.unwrap_or(config.mode), args.level.unwrap_or(config.level));
-    // What is typed holds for every category and source, so that none keeps its own.
+    // What is typed holds for every category and source that has something of its own.
     let sources = [&mut config.tools, &mut config.documents].into_iter().flatten();
     for terms in config.by_category.values_mut().chain(sources) {
-        terms.mode = terms.mode.filter(|_| args.mode.is_none());
-        terms.level = terms.level.filter(|_| args.level.is_none());
+        terms.mode = terms.mode.map(|mode| args.mode.unwrap_or(mode));
+        terms.level = terms.level.map(|level| args.level.unwrap_or(level));
     }
     let judge = Judge::new(config);
     if let Some(file) = &args.eval {

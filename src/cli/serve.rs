@@ -38,7 +38,9 @@ impl ServeArgs {
 pub(crate) async fn run(args: ServeArgs, config: Option<PathBuf>) -> Result<(), CliError> {
     let (config, warnings) = super::source(config, args.overrides())?.config()?;
     // Before the first request, and not in `App`: tests start many of them.
-    Scanner::warm();
+    if !config.scan.categories.is_empty() {
+        Scanner::warm();
+    }
     let app = App::start(config).await?;
     for warning in warnings {
         tracing::warn!("{warning}");

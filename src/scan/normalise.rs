@@ -228,7 +228,7 @@ fn is_tag(character: char) -> bool {
 }
 
 const TAG_BASE: char = '\u{E0000}';
-/// What all of them begin with, and some other characters that no text has.
+/// What all of them begin with, and variation selectors too.
 const TAG_BYTES_FIRST: &[u8] = b"\xF3\xA0";
 const TAG_BYTES: usize = TAG_BASE.len_utf8();
 const TAGS_MIN: usize = 3;

@@ -31,7 +31,7 @@ impl Scanner {
         Scanner { rules: Ruleset::builtin(), model: Model::builtin() }
     }
 
-    /// Makes now what is else made when a text first needs it, so that no request waits for it: some 0.3 s and 40 MB.
+    /// Makes now what most texts need, some 0.3 s and 40 MB, so that no honest request waits for it.
     pub fn warm() {
         view::warm();
         Ruleset::builtin().warm();

@@ -122,7 +122,10 @@ impl<'t> View<'t> {
     /// What of the view is weighed as a text: all of it, and what was hidden in it.
     pub(crate) fn texts(&self) -> impl Iterator<Item = Range<usize>> {
         let hidden = self.hidden.iter().map(|stretch| self.trimmed(stretch));
-        let hidden = hidden.filter(|stretch| HIDDEN_BYTES.contains(&stretch.len()));
+        let mut hidden: Vec<_> = hidden.filter(|stretch| HIDDEN_BYTES.contains(&stretch.len())).collect();
+        // A code in a code is the same stretch twice.
+        hidden.sort_unstable_by_key(|stretch| (stretch.start, stretch.end));
+        hidden.dedup();
         std::iter::once(0..self.text.len()).chain(hidden)
     }
 

@@ -47,6 +47,7 @@ pub(super) struct Judged {
 /// One text of the message, or several that are read as one.
 pub(super) struct Passage {
     pub(super) place: Place,
+    source: Source,
     pub(super) text: String,
     pub(super) findings: Vec<(Finding, Standing)>,
 }
@@ -134,9 +135,11 @@ impl Judge {
         }
         if place == Place::Together {
             // What a text shows alone need not be told again.
-            findings.retain(|(finding, _)| !judged.passages.iter().any(|passage| passage.finds(finding.rule)));
+            let is_told =
+                |found: &(Finding, Standing)| judged.passages.iter().any(|passage| passage.tells(source, found));
+            findings.retain(|found| !is_told(found));
         }
-        judged.passages.push(Passage { place, text, findings });
+        judged.passages.push(Passage { place, source, text, findings });
     }
 
     /// The surest level that a message of the user's reaches of which the gate would act on something.
@@ -179,13 +182,16 @@ fn turns(read: Vec<Said>) -> Vec<Vec<(usize, Said)>> {
         let is_its = |turn: &&mut Vec<(usize, Said)>| {
             turn.first().is_some_and(|(_, first)| (first.source, first.turn) == (said.source, said.turn))
         };
-        match turns.iter_mut().find(is_its) {
+        // A turn's texts stand together, of each source one list.
+        match turns.iter_mut().rev().take(SOURCES).find(is_its) {
             Some(turn) => turn.push((number, said)),
             None => turns.push(vec![(number, said)]),
         }
     }
     turns
 }
+
+const SOURCES: usize = 3;
 
 /// All that is read of the texts of one message: each, and what they are as one.
 pub(super) fn all<'t>(texts: &[&'t str]) -> Vec<Cow<'t, str>> {
@@ -205,8 +211,9 @@ pub(super) fn rules_find(reports: &[Report]) -> bool {
 }
 
 impl Passage {
-    fn finds(&self, rule: &str) -> bool {
-        self.findings.iter().any(|(finding, _)| finding.rule == rule)
+    fn tells(&self, source: Source, (found, standing): &(Finding, Standing)) -> bool {
+        let is_same = |(known, at): &(Finding, Standing)| known.rule == found.rule && at == standing;
+        self.source == source && self.findings.iter().any(is_same)
     }
 }
 
@@ -245,7 +252,8 @@ mod tests {
             judged
                 .passages
                 .iter()
-                .any(|passage| passage.place == Place::Together && passage.finds("override.ignore-previous"))
+                .filter(|passage| passage.place == Place::Together)
+                .any(|passage| passage.findings.iter().any(|(found, _)| found.rule == "override.ignore-previous"))
         );
         assert!(judged.mode == Some(ScanMode::Block));
         let said = |turn, text: &str| Said { turn, ..Said::by_user(text.to_owned()) };

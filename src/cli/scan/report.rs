@@ -121,7 +121,7 @@ struct PartsView {
     rules: f32,
 }
 
-/// Where it stands is counted in bytes of the text, which is the `text_index`th of the user's; `null` where it is only
+/// Where it stands is counted in bytes of the text, which is the `text_index`th of those that are read; `null` where it is only
 /// found in all texts joined, of which bytes are counted then.
 #[derive(Serialize)]
 struct FindingView<'j> {

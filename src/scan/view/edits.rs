@@ -67,8 +67,18 @@ impl Edits {
         self.list.push(Edit { rank, source: narrow(source.start)..narrow(source.end), put, way, reading });
     }
 
-    /// The text with all edits made that don't contradict a surer one, and the way back.
-    pub(super) fn apply(mut self, text: &str) -> (String, Layer) {
+    /// The text with all edits made that don't contradict a surer one, and the way back. Of a text that is a view already
+    /// what no edit is near is cut, so that a single edit in a long text costs little.
+    pub(super) fn apply(self, text: &str) -> (String, Layer) {
+        self.make(text, NEAR_BYTES)
+    }
+
+    /// The same for a text that nobody has read, of which nothing is cut.
+    pub(super) fn apply_to_all(self, text: &str) -> (String, Layer) {
+        self.make(text, text.len())
+    }
+
+    fn make(mut self, text: &str, near: usize) -> (String, Layer) {
         self.list.sort_by_key(|edit| (edit.source.start, edit.rank));
         let mut kept: Vec<Edit> = Vec::with_capacity(self.list.len());
         for mut edit in self.list {
@@ -83,7 +93,7 @@ impl Edits {
                 _ => kept.push(edit),
             }
         }
-        write(text, &self.put, &kept)
+        write(text, &self.put, &kept, near)
     }
 }
 
@@ -110,9 +120,9 @@ impl Edit {
     }
 }
 
-/// What no edit is near was read in the text before, so that it is cut: a single edit in a long text costs little.
-fn write(text: &str, put: &str, edits: &[Edit]) -> (String, Layer) {
-    let mut made = Made::default();
+/// What lies further than `near` from any edit is cut.
+fn write(text: &str, put: &str, edits: &[Edit], near: usize) -> (String, Layer) {
+    let mut made = Made { text: String::new(), layer: Layer::default(), near };
     let mut at = 0;
     for edit in edits {
         made.copy(text, at..edit.source.start as usize);
@@ -125,20 +135,19 @@ fn write(text: &str, put: &str, edits: &[Edit]) -> (String, Layer) {
     (made.text, made.layer)
 }
 
-#[derive(Default)]
 struct Made {
     text: String,
     layer: Layer,
+    near: usize,
 }
 
 impl Made {
     /// Copies what stands between two edits, or only what is near to them.
     fn copy(&mut self, text: &str, between: Range<usize>) {
-        let after = if between.start == 0 { 0 } else { text.floor_char_boundary(between.start + NEAR_BYTES) };
+        let after = if between.start == 0 { 0 } else { text.floor_char_boundary(between.start + self.near) };
         let is_last = between.end == text.len();
-        let before =
-            if is_last { between.end } else { text.ceil_char_boundary(between.end.saturating_sub(NEAR_BYTES)) };
-        if before <= after + NEAR_BYTES {
+        let before = if is_last { between.end } else { text.ceil_char_boundary(between.end.saturating_sub(self.near)) };
+        if before <= after + self.near {
             self.copy_all(text, between);
             return;
         }

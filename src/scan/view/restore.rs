@@ -26,14 +26,14 @@ pub(super) struct Restored {
 /// that a reader sees backwards. Nothing for a text in which nothing was hidden.
 pub(super) fn restore(folded: &str, overridden: Vec<Range<usize>>) -> Option<Restored> {
     let mut restored = Restored { text: String::new(), layers: Vec::new(), hidden: Vec::new() };
-    restored.put(undo(folded, overridden)?);
+    restored.put(undo(folded, overridden, Edits::apply)?);
     let mut spent = folded.len();
     for _ in 1..ROUNDS {
         spent += restored.text.len();
         if spent > 2 * folded.len() + SPENT_FREELY_BYTES {
             break;
         }
-        let Some(round) = undo(&restored.text, Vec::new()) else {
+        let Some(round) = undo(&restored.text, Vec::new(), Edits::apply_to_all) else {
             break;
         };
         restored.put(round);
@@ -77,7 +77,7 @@ struct Round {
 }
 
 /// What grows out of a round is bounded by the text, since little is put that is longer than what it is put for.
-fn undo(text: &str, overridden: Vec<Range<usize>>) -> Option<Round> {
+fn undo(text: &str, overridden: Vec<Range<usize>>, apply: fn(Edits, &str) -> (String, Layer)) -> Option<Round> {
     let survey = Survey::of(text);
     let mut edits = Edits::default();
     for stretch in overridden {
@@ -104,7 +104,7 @@ fn undo(text: &str, overridden: Vec<Range<usize>>) -> Option<Round> {
         return None;
     }
     let is_strange = edits.are_strange();
-    let (text, layer) = edits.apply(text);
+    let (text, layer) = apply(edits, text);
     Some(Round { text, layer, is_strange })
 }
 

@@ -66,6 +66,14 @@ fn what_was_hidden_as_a_whole_is_a_text_of_its_own() {
     assert!(plain.iter().all(|view| view.texts().count() == 1));
 }
 
+/// What one round uncovers stands in no view until all rounds are over, and used to be cut away by the next.
+#[test]
+fn what_was_uncovered_is_kept_when_something_far_is_uncovered_further() {
+    let twice = STANDARD.encode(STANDARD.encode("hello there my good old friends"));
+    let text = format!("{} {} {twice}", STANDARD.encode(ATTACK), "The bus was late again. ".repeat(50));
+    assert_reads(&text, ATTACK);
+}
+
 #[test]
 fn each_disguise_is_undone() {
     let reversed: String = ATTACK.chars().rev().collect();
