@@ -16,6 +16,7 @@ mod languages;
 mod overriding;
 mod personas;
 mod pleading;
+mod readers;
 mod secrets;
 mod stems;
 
@@ -78,6 +79,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Rule> {
         feints::RULES,
         personas::RULES,
         pleading::RULES,
+        readers::RULES,
         control::RULES,
     ]
     .into_iter()

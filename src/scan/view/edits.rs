@@ -166,7 +166,7 @@ impl Made {
 }
 
 /// How much stays of a text on both sides of an edit: more than any rule looks over.
-const NEAR_BYTES: usize = 512;
+const NEAR_BYTES: usize = 256;
 
 /// A full stop, over which no sentence goes on.
 pub(super) const CUT: &str = "\n.\n";
@@ -217,8 +217,9 @@ mod tests {
         edits.put(Rank::Words, Reading::Hex, 2000..2002, "i");
         edits.put(Rank::Words, Reading::Hex, 4002..4004, "p");
         let (made, layer) = edits.apply(&text);
-        let parts = ["\n.\n", &"a".repeat(512), "i", &"b".repeat(512), "\n.\n", &"b".repeat(512), "p"];
-        assert_eq!(made, format!("{}{}\n.\n", parts.concat(), "c".repeat(512)));
+        let near = |letter: &str| letter.repeat(NEAR_BYTES);
+        let parts = ["\n.\n", &near("a"), "i", &near("b"), "\n.\n", &near("b"), "p"];
+        assert_eq!(made, format!("{}{}\n.\n", parts.concat(), near("c")));
         let at = made.find('p').unwrap();
         assert_eq!(layer.locate(at..at + 1), 4002..4004);
         assert_eq!(layer.locate(at - 1..at + 2), 4001..4005);
