@@ -40,7 +40,7 @@ pub use crate::scan::lesson::{Lesson, Lessons, Piece, Reader, RuleHit};
 pub use crate::scan::model::features::{BALLAST, CHARACTERS, WORDS};
 pub use crate::scan::model::weights::{CATEGORY_SLOTS, CATEGORY_WORDS, Table, Weights};
 pub use crate::scan::model::{Level, Parts, Score};
-pub use crate::scan::passages::joints;
+pub use crate::scan::passages::{by_turn, joints};
 pub use crate::scan::scanner::{MODEL, Report, Scanner};
 pub use crate::scan::terms::{Config, Oversize};
 pub use crate::scan::verdict::{Reason, Refused, Verdict};

@@ -40,17 +40,22 @@ pub(super) struct Turn<'p> {
 }
 
 pub(super) fn turns(passages: Vec<Passage<'_>>) -> Vec<Turn<'_>> {
-    let mut turns: Vec<(usize, Turn<'_>)> = Vec::new();
-    for passage in passages {
-        let (number, source) = (passage.turn, passage.source);
-        let is_its = |(known, turn): &&mut (usize, Turn<'_>)| *known == number && turn.source == source;
+    let turns = by_turn(passages, |passage| (passage.turn, passage.source));
+    turns.into_iter().map(|((_, source), passages)| Turn { source, passages }).collect()
+}
+
+/// Texts by their turn and whose they are, in the order of a conversation.
+pub fn by_turn<T>(texts: Vec<T>, place: impl Fn(&T) -> (usize, Source)) -> Vec<((usize, Source), Vec<T>)> {
+    let mut turns: Vec<((usize, Source), Vec<T>)> = Vec::new();
+    for text in texts {
+        let its = place(&text);
         // A turn's texts stand together, of each source one list.
-        match turns.iter_mut().rev().take(SOURCES).find(is_its) {
-            Some((_, turn)) => turn.passages.push(passage),
-            None => turns.push((number, Turn { source, passages: vec![passage] })),
+        match turns.iter_mut().rev().take(SOURCES).find(|(known, _)| *known == its) {
+            Some((_, turn)) => turn.push(text),
+            None => turns.push((its, vec![text])),
         }
     }
-    turns.into_iter().map(|(_, turn)| turn).collect()
+    turns
 }
 
 const SOURCES: usize = 3;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::prompt::Source;
 use crate::scan::{
-    Category, Config, Finding, Level, MODEL, Oversize, Parts, Reason, Report, Scan, Score, Severity, joints,
+    Category, Config, Finding, Level, MODEL, Oversize, Parts, Reason, Report, Scan, Score, Severity, by_turn, joints,
 };
 use crate::tenant::{ScanMode, ScanTerms};
 
@@ -89,7 +89,7 @@ impl Judge {
 
     pub(super) fn judge(&self, said: Vec<Said>) -> Judged {
         let read = said.into_iter().filter_map(|said| Some(Said { source: self.scan.counts_as(said.source)?, ..said }));
-        let read: Vec<Said> = read.collect();
+        let read: Vec<(usize, Said)> = read.enumerate().collect();
         let several = read.len() > 1;
         let mut judged = Judged {
             passages: Vec::new(),
@@ -97,10 +97,9 @@ impl Judge {
             parts: Parts::default(),
             categories: Vec::new(),
             mode: None,
-            oversize: self.scan.oversize(read.iter().map(|said| (said.source, said.text.len()))),
+            oversize: self.scan.oversize(read.iter().map(|(_, said)| (said.source, said.text.len()))),
         };
-        for turn in turns(read) {
-            let source = turn[0].1.source;
+        for ((_, source), turn) in by_turn(read, |(_, said)| (said.turn, said.source)) {
             let joint = joints(&turn.iter().map(|(_, said)| said.text.as_str()).collect::<Vec<_>>());
             for (number, said) in turn {
                 self.read(source, if several { Place::Nth(number) } else { Place::Only }, said.text, &mut judged);
@@ -174,24 +173,6 @@ impl Judge {
         }
     }
 }
-
-/// What stands side by side and is judged alike, each text with its number.
-fn turns(read: Vec<Said>) -> Vec<Vec<(usize, Said)>> {
-    let mut turns: Vec<Vec<(usize, Said)>> = Vec::new();
-    for (number, said) in read.into_iter().enumerate() {
-        let is_its = |turn: &&mut Vec<(usize, Said)>| {
-            turn.first().is_some_and(|(_, first)| (first.source, first.turn) == (said.source, said.turn))
-        };
-        // A turn's texts stand together, of each source one list.
-        match turns.iter_mut().rev().take(SOURCES).find(is_its) {
-            Some(turn) => turn.push((number, said)),
-            None => turns.push(vec![(number, said)]),
-        }
-    }
-    turns
-}
-
-const SOURCES: usize = 3;
 
 /// All that is read of the texts of one message: each, and what they are as one.
 pub(super) fn all<'t>(texts: &[&'t str]) -> Vec<Cow<'t, str>> {

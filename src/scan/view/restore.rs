@@ -26,17 +26,18 @@ pub(super) struct Restored {
 /// that a reader sees backwards. Nothing for a text in which nothing was hidden.
 pub(super) fn restore(folded: &str, overridden: Vec<Range<usize>>) -> Option<Restored> {
     let mut restored = Restored { text: String::new(), layers: Vec::new(), hidden: Vec::new() };
-    restored.put(undo(folded, overridden, Edits::apply)?);
+    let edits = undo(folded, overridden)?;
+    restored.put(edits.are_strange(), edits.apply(folded));
     let mut spent = folded.len();
     for _ in 1..ROUNDS {
         spent += restored.text.len();
         if spent > 2 * folded.len() + SPENT_FREELY_BYTES {
             break;
         }
-        let Some(round) = undo(&restored.text, Vec::new(), Edits::apply_to_all) else {
+        let Some(edits) = undo(&restored.text, Vec::new()) else {
             break;
         };
-        restored.put(round);
+        restored.put(edits.are_strange(), edits.apply_to_all(&restored.text));
     }
     Some(restored)
 }
@@ -47,9 +48,10 @@ const ROUNDS: usize = 3;
 const SPENT_FREELY_BYTES: usize = 1 << 16;
 
 impl Restored {
-    fn put(&mut self, round: Round) {
-        self.lay(round.text, round.layer);
-        if round.is_strange {
+    /// What was decoded may hold characters that every text is folded for.
+    fn put(&mut self, is_strange: bool, (text, layer): (String, Layer)) {
+        self.lay(text, layer);
+        if is_strange {
             let (text, layer) = fold_with_layer(&self.text);
             self.lay(text, layer);
         }
@@ -68,16 +70,8 @@ fn hides_whole_texts(reading: Reading) -> bool {
     matches!(reading, Reading::Base64 | Reading::Hex | Reading::Reversed | Reading::Rot13)
 }
 
-/// What one round made.
-struct Round {
-    text: String,
-    layer: Layer,
-    /// What was decoded may hold characters that every text is folded for.
-    is_strange: bool,
-}
-
-/// What grows out of a round is bounded by the text, since little is put that is longer than what it is put for.
-fn undo(text: &str, overridden: Vec<Range<usize>>, apply: fn(Edits, &str) -> (String, Layer)) -> Option<Round> {
+/// One round's edits. What grows out of it is bounded by the text, since little is put that is longer than what it is put for.
+fn undo(text: &str, overridden: Vec<Range<usize>>) -> Option<Edits> {
     let survey = Survey::of(text);
     let mut edits = Edits::default();
     for stretch in overridden {
@@ -100,12 +94,7 @@ fn undo(text: &str, overridden: Vec<Range<usize>>, apply: fn(Edits, &str) -> (St
         }
     }
     undo_words(text, &survey, &mut edits);
-    if edits.is_empty() {
-        return None;
-    }
-    let is_strange = edits.are_strange();
-    let (text, layer) = apply(edits, text);
-    Some(Round { text, layer, is_strange })
+    (!edits.is_empty()).then_some(edits)
 }
 
 fn undo_words(text: &str, survey: &Survey, edits: &mut Edits) {
